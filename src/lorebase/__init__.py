@@ -1,0 +1,3 @@
+"""Lorebase: a GraphQL knowledge platform."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Vendors behind ports: model providers, ARQ, Redis, blob storage, parsers."""

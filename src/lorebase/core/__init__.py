@@ -1,0 +1,1 @@
+"""Settings, errors, logging, clock and identifiers: what every layer may use."""

@@ -1,0 +1,1 @@
+"""Everything on one machine: PostgreSQL, Valkey, Milvus Lite and local models under one supervisor."""

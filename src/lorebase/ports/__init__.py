@@ -1,0 +1,1 @@
+"""The protocols that services need, one module a noun."""

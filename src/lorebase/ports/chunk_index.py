@@ -1,0 +1,57 @@
+"""Vectors of passages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from lorebase.schemas.embeddings import EmbeddingModel
+from lorebase.schemas.search import ChunkVector, PartitionAddress, ScoredChunk, VectorQuery
+
+
+class ChunkIndex(Protocol):
+    """Vectors with metadata, one collection per embedding version, one partition per tenant or bucket.
+
+    Every call names the tenant; reads filter by it besides the partition. All raise
+    Unavailable(VECTOR_STORE_UNAVAILABLE) when the store is out of reach.
+    """
+
+    async def ensure_partition(self, address: PartitionAddress) -> None:
+        """Makes the partition when it is not there; may be repeated. Never makes a collection."""
+        ...
+
+    async def upsert(self, address: PartitionAddress, rows: Sequence[ChunkVector]) -> None:
+        """Writes rows under the primary key `chunk_id`; writing the same row again changes nothing."""
+        ...
+
+    async def delete(
+        self, address: PartitionAddress, document_id: UUID, *, keep_generation: int | None = None
+    ) -> None:
+        """Removes the document's rows of every generation but the one to keep."""
+        ...
+
+    async def count(
+        self, address: PartitionAddress, document_id: UUID, *, generation: int | None = None
+    ) -> int:
+        """How many rows of the document there are, with strong consistency."""
+        ...
+
+    async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
+        """The nearest passages by cosine similarity, best first. Hits are candidates: callers check them."""
+        ...
+
+
+class CollectionAdministration(Protocol):
+    """Makes and removes collections: for `migrate` and admin commands, never for a request or a job."""
+
+    async def create(self, model: EmbeddingModel) -> bool:
+        """Creates the collection of a model version with explicit schema and indexes, or checks that it fits.
+
+        Returns whether it was made; raises Conflict when one exists with another schema.
+        """
+        ...
+
+    async def drop(self, collection: str) -> None:
+        """Removes a collection; no error when it is gone already."""
+        ...

@@ -1,0 +1,44 @@
+"""Streams of events that survive dropped connections."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from lorebase.schemas.events import StoredEvent, StreamEvent, StreamName, StreamPosition
+
+
+class EventStream(Protocol):
+    """Append-only streams with gap-free sequences, kept for a while."""
+
+    async def append(
+        self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
+    ) -> int:
+        """Appends events in one step; returns the sequence of the last.
+
+        A `fence` older than the newest one seen raises LeaseLost and appends nothing. When the stream was
+        lost, it begins anew (a new epoch) after `floor`. A terminal event makes the stream expire later.
+        Raises Unavailable when the store is out of reach.
+        """
+        ...
+
+    async def read(
+        self, name: StreamName, after: StreamPosition | None, limit: int = 100
+    ) -> list[StoredEvent] | None:
+        """Events after the position, from the first when None; an empty list when there are none yet.
+
+        None when the stream does not exist or no longer holds what follows the position (trimmed, another
+        epoch, never made): the caller then answers from PostgreSQL.
+        """
+        ...
+
+    async def tail(self, name: StreamName) -> StreamPosition | None:
+        """The position of the newest event; None when the stream does not exist."""
+        ...
+
+    def follow(self, name: StreamName) -> AsyncIterator[None]:
+        """Yields once at once and then whenever the stream may have grown, at the latest every few seconds.
+
+        One connection per process serves all followers. An outage of the store ends no iterator.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Data access: PostgreSQL and Milvus."""

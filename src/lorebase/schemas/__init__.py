@@ -1,0 +1,1 @@
+"""Pydantic values that cross layers, one module a noun."""

@@ -1,0 +1,1 @@
+"""The worker process: claims jobs, renews leases, sweeps."""
