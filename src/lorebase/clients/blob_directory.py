@@ -1,0 +1,105 @@
+"""Blobs in a directory of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+
+from lorebase.core.errors import ErrorCode, NotFound, Unavailable
+
+READ_BYTES = 256 * 1024
+
+
+class DirectoryBlobStore:
+    """Implements the BlobStore port; bytes are synced to the disk before `put` returns."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Writes beside the place and moves there in one step, so a key never shows half its bytes."""
+        target = self._path(key)
+        try:
+            handle, part = await asyncio.to_thread(_create_beside, target)
+        except OSError as error:
+            raise _unavailable() from error
+        try:
+            with handle:
+                async for chunk in chunks:
+                    await asyncio.to_thread(_write, handle, chunk)
+                await asyncio.to_thread(_publish, handle, part, target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+    @asynccontextmanager
+    async def open(self, key: str) -> AsyncIterator[Path]:
+        """The file itself: it must not be changed."""
+        path = self._path(key)
+        if not path.is_file():
+            raise NotFound("There is no such object.")
+        yield path
+
+    async def read(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes in pieces of 256 KiB."""
+        try:
+            handle = await asyncio.to_thread(self._path(key).open, "rb")
+        except FileNotFoundError as error:
+            raise NotFound("There is no such object.") from error
+        with handle:
+            while piece := await asyncio.to_thread(handle.read, READ_BYTES):
+                yield piece
+
+    async def delete(self, key: str) -> None:
+        """Removes the file."""
+        await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
+
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        """All keys that begin with the prefix, in order."""
+        found = await asyncio.to_thread(lambda: sorted(p for p in self._root.rglob("*") if p.is_file()))
+        for path in found:
+            key = path.relative_to(self._root).as_posix()
+            if key.startswith(prefix) and not path.name.startswith(".part-"):
+                yield key
+
+    def _path(self, key: str) -> Path:
+        path = (self._root / key).resolve()
+        if not path.is_relative_to(self._root.resolve()):
+            raise NotFound("There is no such object.")
+        return path
+
+
+def _create_beside(target: Path) -> tuple[IO[bytes], Path]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=".part-", dir=target.parent)
+    return os.fdopen(descriptor, "wb"), Path(name)
+
+
+def _write(handle: IO[bytes], chunk: bytes) -> None:
+    try:
+        handle.write(chunk)
+    except OSError as error:
+        raise _unavailable() from error
+
+
+def _publish(handle: IO[bytes], part: Path, target: Path) -> None:
+    try:
+        handle.flush()
+        os.fsync(handle.fileno())
+        part.replace(target)
+        directory = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise _unavailable() from error
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The blob store cannot be written.", code=ErrorCode.STORAGE_UNAVAILABLE)
