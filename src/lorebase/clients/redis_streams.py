@@ -29,7 +29,7 @@ EVENT = TypeAdapter[StreamEvent](StreamEvent)
 APPEND = """
 local meta = redis.call('HMGET', KEYS[2], 'epoch', 'sequence', 'fence')
 local fence, floor, epoch = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-if meta[3] and tonumber(meta[3]) > fence and fence > 0 then return -1 end
+if meta[3] and tonumber(meta[3]) > fence then return -1 end
 local sequence = tonumber(meta[2] or floor)
 if meta[1] then epoch = meta[1] end
 for i = 7, #ARGV do

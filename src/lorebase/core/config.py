@@ -152,6 +152,9 @@ class WorkerSettings(_Group):
     stream_max_events: int = 5000
     stream_expire_seconds: int = 3600
     drain_seconds: float = 20.0
+    worker_heartbeat_file: Path | None = Field(
+        None, description="Touched while the worker lives; `worker.heartbeat` below home when absent."
+    )
 
 
 class ObservabilitySettings(_Group):

@@ -1,0 +1,169 @@
+"""Streams on a real Valkey: gap-free, fenced, resumable, honest about what was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from lorebase.clients.redis_streams import RedisEventStream
+from lorebase.core.errors import LeaseLost, Unavailable
+from lorebase.core.ids import new_id
+from lorebase.schemas.answers import FinishReason
+from lorebase.schemas.events import (
+    AnswerCompletedEvent,
+    AnswerDeltaEvent,
+    AnswerStartedEvent,
+    StreamKind,
+    StreamName,
+    StreamPosition,
+)
+
+
+def a_stream() -> StreamName:
+    return StreamName(kind=StreamKind.ANSWER, workspace_id=new_id(), id=new_id())
+
+
+def delta(offset: int) -> AnswerDeltaEvent:
+    return AnswerDeltaEvent(text=f"w{offset} ", offset=offset)
+
+
+@pytest.fixture
+async def streams(redis_url: str) -> AsyncIterator[RedisEventStream]:
+    made = RedisEventStream(redis_url, max_events=50, expire_seconds=60)
+    yield made
+    await made.close()
+
+
+async def test_sequences_count_from_one_without_gaps(streams: RedisEventStream) -> None:
+    name = a_stream()
+    assert await streams.append(name, [delta(0), delta(1)]) == 2
+    assert await streams.append(name, [delta(2)]) == 3
+    events = await streams.read(name, None)
+    assert events is not None
+    assert [event.position.sequence for event in events] == [1, 2, 3]
+    assert [event.event for event in events] == [delta(0), delta(1), delta(2)]
+
+
+async def test_concurrent_writers_leave_no_gap_and_no_repeat(streams: RedisEventStream) -> None:
+    name = a_stream()
+    sequences = await asyncio.gather(*(streams.append(name, [delta(i)]) for i in range(40)))
+    assert sorted(sequences) == list(range(1, 41))
+
+
+async def test_reading_goes_on_after_a_position(streams: RedisEventStream) -> None:
+    name = a_stream()
+    await streams.append(name, [delta(i) for i in range(5)])
+    first = await streams.read(name, None, limit=2)
+    assert first is not None
+    rest = await streams.read(name, first[-1].position)
+    assert rest is not None
+    assert [event.position.sequence for event in rest] == [3, 4, 5]
+    assert await streams.read(name, rest[-1].position) == []
+
+
+async def test_a_writer_whose_lease_went_to_another_is_refused(streams: RedisEventStream) -> None:
+    name = a_stream()
+    await streams.append(name, [delta(0)], fence=2)
+    with pytest.raises(LeaseLost):
+        await streams.append(name, [delta(99)], fence=1)
+    events = await streams.read(name, None)
+    assert events is not None
+    assert [event.event for event in events] == [delta(0)]
+
+
+async def test_a_position_that_was_trimmed_is_not_answered_with_a_gap(streams: RedisEventStream) -> None:
+    name = a_stream()
+    await streams.append(name, [delta(i) for i in range(120)])
+    tail = await streams.tail(name)
+    assert tail is not None
+    assert tail.sequence == 120
+    assert await streams.read(name, StreamPosition(epoch=tail.epoch, sequence=10)) is None
+    assert await streams.read(name, None) is None
+    kept = await streams.read(name, StreamPosition(epoch=tail.epoch, sequence=70))
+    assert kept is not None
+    assert len(kept) == 50
+
+
+async def test_a_position_of_the_future_or_of_another_stream_is_not_kept(streams: RedisEventStream) -> None:
+    name = a_stream()
+    await streams.append(name, [delta(0)])
+    tail = await streams.tail(name)
+    assert tail is not None
+    assert await streams.read(name, StreamPosition(epoch=tail.epoch, sequence=2)) is None
+    assert await streams.read(name, StreamPosition(epoch="other", sequence=1)) is None
+    assert await streams.read(a_stream(), None) is None
+    assert await streams.tail(a_stream()) is None
+
+
+async def test_a_stream_lost_with_redis_begins_a_new_epoch_after_the_floor(
+    streams: RedisEventStream, redis_url: str
+) -> None:
+    name = a_stream()
+    await streams.append(name, [delta(i) for i in range(5)])
+    before = await streams.tail(name)
+    redis = Redis.from_url(redis_url)
+    await redis.flushall()
+    assert await streams.append(name, [delta(5)], floor=5) == 6
+    after = await streams.tail(name)
+    assert before is not None
+    assert after is not None
+    assert before.epoch != after.epoch
+    assert await streams.read(name, before) is None
+    await redis.aclose()
+
+
+async def test_a_stream_expires_only_after_its_end(streams: RedisEventStream, redis_url: str) -> None:
+    name = a_stream()
+    redis = Redis.from_url(redis_url)
+    keys = [f"lorebase:stream:{{{name}}}", f"lorebase:stream:{{{name}}}:meta"]
+    await streams.append(name, [AnswerStartedEvent(answer_id=name.id)])
+    assert [await redis.ttl(key) for key in keys] == [-1, -1]
+    await streams.append(name, [AnswerCompletedEvent(answer_id=name.id, finish_reason=FinishReason.STOP)])
+    assert all([0 < await redis.ttl(key) <= 60 for key in keys])
+    await redis.aclose()
+
+
+async def test_followers_are_woken_by_growth_over_one_connection(
+    streams: RedisEventStream, redis_url: str
+) -> None:
+    names = [a_stream() for _ in range(20)]
+    woken: list[StreamName] = []
+
+    async def follow(name: StreamName) -> None:
+        async for _ in streams.follow(name):
+            if await streams.read(name, None):
+                woken.append(name)
+                return
+
+    followers = [asyncio.create_task(follow(name)) for name in names]
+    redis = Redis.from_url(redis_url)
+    async with asyncio.timeout(20):
+        while not any(c["cmd"] == "xread" for c in await redis.client_list()):
+            await asyncio.sleep(0.01)
+        assert sum(c["cmd"] == "xread" for c in await redis.client_list()) == 1
+        for name in names:
+            await streams.append(name, [delta(0)])
+        await asyncio.gather(*followers)
+    assert sorted(woken, key=str) == sorted(names, key=str)
+    await redis.aclose()
+
+
+async def test_without_redis_reading_and_writing_say_so_and_following_goes_on() -> None:
+    streams = RedisEventStream("unix:///nonexistent/valkey.sock", max_events=5, expire_seconds=5)
+    with pytest.raises(Unavailable):
+        await streams.append(a_stream(), [delta(0)])
+    with pytest.raises(Unavailable):
+        await streams.read(a_stream(), None)
+    with pytest.raises(Unavailable):
+        await streams.ping()
+    turns = 0
+    async with asyncio.timeout(20):
+        async for _ in streams.follow(a_stream()):
+            turns += 1
+            if turns == 2:
+                break
+    assert turns == 2
+    await streams.close()
