@@ -7,7 +7,7 @@ import signal
 
 import uvloop
 
-from lorebase.container import open_container
+from lorebase.container import open_runner
 from lorebase.core.config import Settings, get_settings
 from lorebase.core.logging import configure_logging
 from lorebase.workers.heartbeat import heartbeat_file
@@ -19,14 +19,8 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_container(settings) as container:
-        worker = JobWorker(
-            runner=container.runner,
-            settings=settings,
-            redis_url=container.redis_url,
-            heartbeat=heartbeat_file(settings),
-        )
-        await worker.run(stop)
+    async with open_runner(settings) as runner:
+        await JobWorker(runner=runner, settings=settings, heartbeat=heartbeat_file(settings)).run(stop)
 
 
 def main() -> None:

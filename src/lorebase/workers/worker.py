@@ -26,10 +26,10 @@ Serve = Callable[[], Coroutine[object, object, None]]
 class JobWorker:
     """Takes jobs of both lanes until it is stopped, then gives back what it has not finished."""
 
-    def __init__(self, *, runner: JobRunner, settings: Settings, redis_url: str, heartbeat: Path) -> None:
+    def __init__(self, *, runner: JobRunner, settings: Settings, heartbeat: Path) -> None:
         self._runner = runner
         self._settings = settings
-        self._redis_url = redis_url
+        self._redis_url = settings.redis_url.get_secret_value() if settings.redis_url else ""
         self._heartbeat = heartbeat
         self._running: set[asyncio.Task[None]] = set()
 
