@@ -1,1 +1,5 @@
 """The `lorebase` command."""
+
+from lorebase.cli.app import main
+
+__all__ = ["main"]

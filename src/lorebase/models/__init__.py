@@ -1,1 +1,28 @@
-"""SQLAlchemy tables, one module a noun."""
+"""SQLAlchemy tables, one module a noun; importing the package registers them all.
+
+Plain tables, no mapped classes: repositories select columns into values, so there is nothing to load lazily.
+"""
+
+from lorebase.models import (
+    answers,
+    chunks,
+    documents,
+    embeddings,
+    idempotency,
+    jobs,
+    knowledge_bases,
+    workspaces,
+)
+from lorebase.models.base import metadata
+
+__all__ = [
+    "answers",
+    "chunks",
+    "documents",
+    "embeddings",
+    "idempotency",
+    "jobs",
+    "knowledge_bases",
+    "metadata",
+    "workspaces",
+]

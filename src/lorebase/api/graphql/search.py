@@ -1,0 +1,217 @@
+"""Search: hits with their passages, and the query that finds them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, Self
+
+import strawberry
+from strawberry import UNSET
+
+from lorebase.api.graphql.chunks import Chunk
+from lorebase.api.graphql.context import Context, Info
+from lorebase.api.graphql.cursors import OffsetCursors
+from lorebase.api.graphql.directives import Cost
+from lorebase.api.graphql.embeddings import EmbeddingIndex
+from lorebase.api.graphql.enums import SearchMode
+from lorebase.api.graphql.fields import computed
+from lorebase.api.graphql.filters import SearchFilter, read_filter
+from lorebase.api.graphql.nodes import read_id
+from lorebase.api.graphql.pagination import PageInfo, check_size
+from lorebase.core.errors import BadInput
+from lorebase.schemas import filters
+from lorebase.schemas import search as values
+from lorebase.schemas.workspaces import ApiScope
+
+KNOWLEDGE_BASES_MAXIMUM = 20
+After = Annotated[str | None, strawberry.argument(description="Return hits after this cursor.")]
+First = Annotated[int, strawberry.argument(description="Number of hits, at most 100.")]
+
+
+@strawberry.type(description="A range of text in Unicode code points.")
+class TextRange:
+    """From here to there."""
+
+    end: int = strawberry.field(description="End, exclusive.")
+    start: int = strawberry.field(description="Start.")
+
+    @classmethod
+    def from_value(cls, value: values.TextRange) -> Self:
+        """Shows a range."""
+        return cls(start=value.start, end=value.end)
+
+
+@strawberry.type(description="Ranks of a hit by step, from 1; null where the step did not find or rank it.")
+class SearchExplanation:
+    """How a hit got its place."""
+
+    fused_rank: int = strawberry.field(description="Rank after fusion.")
+    keyword_rank: int | None = strawberry.field(description="Rank by keywords.")
+    rerank_rank: int | None = strawberry.field(description="Rank after reranking.")
+    vector_rank: int | None = strawberry.field(description="Rank by vector similarity.")
+
+    @classmethod
+    def from_value(cls, value: values.SearchExplanation) -> Self:
+        """Shows the ranks."""
+        return cls(**value.model_dump())
+
+
+@strawberry.type(description="Component scores of a hit.")
+class SearchScores:
+    """What each component thought of a hit."""
+
+    keyword: float | None = strawberry.field(description="Keyword score; null when not used.")
+    rerank: float | None = strawberry.field(description="Reranker score; null when not used.")
+    vector: float | None = strawberry.field(description="Cosine similarity; null when not used.")
+
+    @classmethod
+    def from_value(cls, value: values.SearchScores) -> Self:
+        """Shows the scores."""
+        return cls(keyword=value.keyword, rerank=value.rerank, vector=value.vector)
+
+
+@strawberry.type(description="One search hit.")
+class SearchHit:
+    """A passage that was found."""
+
+    chunk: Chunk = strawberry.field(description="The passage.")
+    explanation: SearchExplanation = strawberry.field(description="How the hit got its place.")
+    highlights: list[TextRange] = strawberry.field(
+        description="Matched words of the passage, as offsets into its text."
+    )
+    score: float = strawberry.field(
+        description="Fused score, higher is better; comparable only within one result."
+    )
+    scores: SearchScores = strawberry.field(description="Scores by component, for debugging relevance.")
+
+    @classmethod
+    def from_value(cls, value: values.SearchHit, chunk: Chunk) -> Self:
+        """Shows a hit."""
+        return cls(
+            chunk=chunk,
+            explanation=SearchExplanation.from_value(value.explanation),
+            highlights=[TextRange.from_value(place) for place in value.highlights],
+            score=value.score,
+            scores=SearchScores.from_value(value.scores),
+        )
+
+
+async def show_hits(context: Context, hits: Sequence[values.SearchHit]) -> list[tuple[int, SearchHit]]:
+    """Hits with their passages, each with its place; one whose passage was deleted since is left out."""
+    chunks = await context.loaders.chunks.load_many([hit.chunk_id for hit in hits])
+    return [
+        (place, SearchHit.from_value(hit, Chunk.from_value(chunk)))
+        for place, (hit, chunk) in enumerate(zip(hits, chunks, strict=True))
+        if chunk
+    ]
+
+
+@strawberry.type(description="A hit and its position.")
+class SearchHitEdge:
+    """A hit with its cursor."""
+
+    cursor: str = strawberry.field(description="Opaque position; pins the result order of the first page.")
+    node: SearchHit = strawberry.field(description="The hit.")
+
+
+@strawberry.type(description="A page of search hits.")
+class SearchHitConnection:
+    """What a search found."""
+
+    edges: list[SearchHitEdge] = strawberry.field(description="The page, with cursors.")
+    nodes: list[SearchHit] = strawberry.field(description="The page, without cursors.")
+    page_info: PageInfo = strawberry.field(description="Position of the page in the list.")
+    took_ms: int = strawberry.field(description="Milliseconds spent in retrieval.")
+    result: strawberry.Private[values.SearchResult]
+
+    @computed("The indexes that answered, one a knowledge base.")
+    async def indexes(self, info: Info) -> list[EmbeddingIndex]:
+        """The indexes that were searched."""
+        found = await info.context.loaders.indexes.load_many(self.result.index_ids)
+        return [EmbeddingIndex.from_value(index) for index in found if index]
+
+
+@strawberry.input(description="How to retrieve.")
+class SearchInput:
+    """What to find and how."""
+
+    filter: SearchFilter | None = strawberry.field(
+        description="Conditions on what may be found.", default=UNSET
+    )
+    knowledge_base_ids: list[strawberry.ID] = strawberry.field(
+        description="Knowledge bases to search, 1 to 20 of one workspace."
+    )
+    min_score: float | None = strawberry.field(
+        description="Drop hits whose cosine similarity is below this.", default=None
+    )
+    mode: SearchMode = strawberry.field(description="How candidates are found.", default=SearchMode.HYBRID)
+    query: str = strawberry.field(description="The question or words, at most 2000 characters.")
+    rerank: bool | None = strawberry.field(
+        description="Whether to rerank candidates; by default when a reranker is configured.", default=None
+    )
+
+    def request(self, context: Context, path: tuple[str, ...] = ("input",)) -> values.SearchRequest:
+        """What is asked of the service. BadInput and NotFound as everywhere."""
+        if not 1 <= len(self.knowledge_base_ids) <= KNOWLEDGE_BASES_MAXIMUM:
+            message = f"Name 1 to {KNOWLEDGE_BASES_MAXIMUM} knowledge bases."
+            raise BadInput(message, field=[*path, "knowledgeBaseIds"])
+        targets = [read_id(context.principal, each, "KnowledgeBase") for each in self.knowledge_base_ids]
+        return values.SearchRequest(
+            knowledge_base_ids=tuple(targets),
+            query=self.query,
+            mode=self.mode,
+            filter=read_filter(context, self.filter, filters.SearchFilter, (*path, "filter")),
+            min_score=self.min_score,
+            rerank=self.rerank,
+        )
+
+
+Wanted = Annotated[SearchInput, strawberry.argument(name="input", description="What to find and how.")]
+
+
+def search_cursors(context: Context, request: values.SearchRequest) -> OffsetCursors:
+    """Cursors that are of use for this very search only."""
+    text = request.model_dump_json(exclude={"limit", "offset"})
+    fingerprint = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return OffsetCursors(context.services.signer, context.principal.workspace_id, fingerprint)
+
+
+async def show_result(
+    context: Context, result: values.SearchResult, offset: int, cursors: OffsetCursors
+) -> SearchHitConnection:
+    """A page of hits as clients see it."""
+    hits = await show_hits(context, result.hits)
+    edges = [SearchHitEdge(cursor=cursors.write(offset + place + 1), node=hit) for place, hit in hits]
+    page_info = PageInfo(
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+        has_next_page=result.has_next,
+        has_previous_page=offset > 0,
+    )
+    return SearchHitConnection(
+        edges=edges,
+        nodes=[hit for _, hit in hits],
+        page_info=page_info,
+        took_ms=result.took_ms,
+        result=result,
+    )
+
+
+@strawberry.type
+class SearchQueries:
+    """Retrieval."""
+
+    @computed("Finds passages.", cost=Cost(weight=10, multipliers=["first"]), scopes=[ApiScope.READ])
+    async def search(
+        self, info: Info, wanted: Wanted, after: After = UNSET, first: First = 10
+    ) -> SearchHitConnection:
+        """A page of hits in a fixed order."""
+        context = info.context
+        check_size(context, first, "first")
+        request = wanted.request(context)
+        cursors = search_cursors(context, request)
+        offset = cursors.read(after) if after else 0
+        page = request.model_copy(update={"limit": first, "offset": offset})
+        result = await context.services.search.search(context.principal, page)
+        return await show_result(context, result, offset, cursors)

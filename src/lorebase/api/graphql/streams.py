@@ -1,0 +1,81 @@
+"""What all subscriptions share: places, cursors, and fresh loaders for each event."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import datetime
+from typing import TypedDict, TypeVar
+from uuid import UUID
+
+import strawberry
+
+from lorebase.api.graphql.context import Context, Info
+from lorebase.api.graphql.cursors import StreamCursors
+from lorebase.api.graphql.fields import computed
+from lorebase.api.graphql.nodes import Node
+from lorebase.schemas.events import StoredEvent, StreamKind, StreamName
+
+Shown = TypeVar("Shown")
+
+
+@strawberry.interface(description="Fields that all stream events share.")
+class StreamEvent:
+    """An event at its place."""
+
+    cursor: str = strawberry.field(
+        description="Opaque position; pass the last one seen as `after` to resume."
+    )
+    occurred_at: datetime = strawberry.field(description="When the event happened.")
+    sequence: int = strawberry.field(
+        description="Position in the stream of this subject, from 1, without gaps."
+    )
+
+
+@strawberry.type(
+    description=(
+        "The requested position is no longer kept; drop local state and use the snapshot. Live events follow."
+    )
+)
+class StreamReset(StreamEvent):
+    """Begin anew from here."""
+
+    subject_type: strawberry.Private[str]
+    subject_id: strawberry.Private[UUID]
+
+    @computed("The subject as it is now.")
+    async def snapshot(self, info: Info) -> Node:
+        """The answer, job or workspace that the stream is about."""
+        return await info.context.get(self.subject_type, self.subject_id)
+
+
+class Place(TypedDict):
+    """What every event shares."""
+
+    cursor: str
+    occurred_at: datetime
+    sequence: int
+
+
+def place_of(stored: StoredEvent, cursor: str) -> Place:
+    """Where an event stands."""
+    return {"cursor": cursor, "occurred_at": stored.occurred_at, "sequence": stored.position.sequence}
+
+
+def stream_cursors(context: Context, kind: StreamKind, subject_id: UUID) -> StreamCursors:
+    """The cursors of one stream of the caller's workspace."""
+    name = StreamName(kind=kind, workspace_id=context.principal.workspace_id, id=subject_id)
+    return StreamCursors(context.services.signer, name)
+
+
+async def follow(
+    context: Context,
+    cursors: StreamCursors,
+    events: AsyncGenerator[StoredEvent, None],
+    show: Callable[[StoredEvent, str], Shown],
+) -> AsyncGenerator[Shown, None]:
+    """Shows each event, with loaders that know nothing older; closing it closes the stream behind."""
+    async with aclosing(events):
+        async for stored in events:
+            context.renew_loaders()
+            yield show(stored, cursors.write(stored.position))

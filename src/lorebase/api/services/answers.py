@@ -1,0 +1,93 @@
+"""Services about searches, answers and streams of events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from lorebase.schemas.answers import Answer, Ask, Asked, Conversation, ConversationOrder, Message
+from lorebase.schemas.events import StoredEvent, StreamPosition
+from lorebase.schemas.filters import ConversationFilter, JobFilter
+from lorebase.schemas.pagination import Page, PageRequest
+from lorebase.schemas.search import SearchRequest, SearchResult
+from lorebase.schemas.workspaces import Principal
+
+
+class Searches(Protocol):
+    """Retrieval."""
+
+    async def search(self, principal: Principal, request: SearchRequest, /) -> SearchResult:
+        """A page of hits."""
+        ...
+
+
+class Answers(Protocol):
+    """Conversations and answers."""
+
+    async def ask(self, principal: Principal, command: Ask, /) -> Asked:
+        """Persists a question; its answer is queued."""
+        ...
+
+    async def cancel(self, principal: Principal, answer_id: UUID, idempotency_key: str | None, /) -> Answer:
+        """Stops generation and keeps the text so far."""
+        ...
+
+    async def get_many(self, principal: Principal, ids: Sequence[UUID], /) -> Sequence[Answer]:
+        """Those that exist."""
+        ...
+
+    async def conversations(
+        self,
+        principal: Principal,
+        page: PageRequest,
+        order: ConversationOrder,
+        condition: ConversationFilter | None,
+        /,
+    ) -> Page[Conversation]:
+        """Conversations that match, in order."""
+        ...
+
+    async def count_conversations(self, principal: Principal, condition: ConversationFilter | None, /) -> int:
+        """Their number, capped."""
+        ...
+
+    async def get_conversations(self, principal: Principal, ids: Sequence[UUID], /) -> Sequence[Conversation]:
+        """Those that exist."""
+        ...
+
+    async def messages(
+        self, principal: Principal, conversation_id: UUID, page: PageRequest, /
+    ) -> Page[Message]:
+        """Messages, oldest first."""
+        ...
+
+    async def count_messages(self, principal: Principal, conversation_id: UUID, /) -> int:
+        """Their number, capped."""
+        ...
+
+    async def get_messages(self, principal: Principal, ids: Sequence[UUID], /) -> Sequence[Message]:
+        """Those that exist."""
+        ...
+
+
+class Streams(Protocol):
+    """Events of jobs and answers: what is kept, then live; Unauthenticated once the key has ended."""
+
+    def job_events(
+        self, principal: Principal, job_id: UUID, after: StreamPosition | None, /
+    ) -> AsyncGenerator[StoredEvent, None]:
+        """Events of one job; ends after the terminal one."""
+        ...
+
+    def answer_events(
+        self, principal: Principal, answer_id: UUID, after: StreamPosition | None, /
+    ) -> AsyncGenerator[StoredEvent, None]:
+        """Events of one answer; ends after the terminal one."""
+        ...
+
+    def workspace_job_events(
+        self, principal: Principal, after: StreamPosition | None, condition: JobFilter | None, /
+    ) -> AsyncGenerator[StoredEvent, None]:
+        """Events of all jobs of the workspace; live only when `after` is None."""
+        ...

@@ -1,0 +1,99 @@
+"""Tables of embedding models, indexes, what each index holds, and vectors already paid for."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+)
+
+from lorebase.models.base import (
+    created_column,
+    metadata,
+    reference,
+    tenant_identity,
+    timestamps,
+    workspace_column,
+)
+
+# The same for all workspaces: they read it, only the owner writes it.
+embedding_models = Table(
+    "embedding_models",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("dimensions", Integer, nullable=False),
+    Column("max_input_tokens", Integer, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("deprecated_at", DateTime(timezone=True)),
+    *timestamps(),
+    UniqueConstraint("name", "provider", "version", name="uq_embedding_models_version"),
+    UniqueConstraint("collection", name="uq_embedding_models_collection"),
+    CheckConstraint("dimensions > 0 AND max_input_tokens > 0", name="sizes"),
+    Index("ix_embedding_models_created_at", "created_at", "id"),
+)
+
+embedding_indexes = Table(
+    "embedding_indexes",
+    metadata,
+    *tenant_identity(),
+    Column("knowledge_base_id", Uuid, nullable=False),
+    Column("model_id", Uuid, nullable=False),
+    Column("job_id", Uuid),
+    Column("progress", Double, nullable=False, server_default="0"),
+    Column("activated_at", DateTime(timezone=True)),
+    *timestamps(),
+    reference("embedding_indexes_knowledge_base", "knowledge_bases", {"knowledge_base_id": "id"}),
+    ForeignKeyConstraint(["model_id"], ["embedding_models.id"], name="fk_embedding_indexes_model"),
+    reference("embedding_indexes_job", "jobs", {"job_id": "id"}, deferred=True),
+    UniqueConstraint("workspace_id", "knowledge_base_id", "id", name="uq_embedding_indexes_knowledge_base"),
+    CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
+    Index("ix_embedding_indexes_created_at", "workspace_id", "knowledge_base_id", "created_at", "id"),
+)
+
+index_documents = Table(
+    "index_documents",
+    metadata,
+    workspace_column(),
+    Column("index_id", Uuid, nullable=False),
+    Column("document_id", Uuid, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("chunk_count", Integer, nullable=False),
+    Column("committed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint(
+        "workspace_id", "index_id", "document_id", postgresql_include=["generation", "chunk_count"]
+    ),
+    reference("index_documents_index", "embedding_indexes", {"index_id": "id"}),
+    reference("index_documents_document", "documents", {"document_id": "id"}),
+    CheckConstraint("chunk_count >= 0", name="chunk_count"),
+    Index("ix_index_documents_document", "workspace_id", "document_id"),
+)
+
+embedding_cache = Table(
+    "embedding_cache",
+    metadata,
+    workspace_column(),
+    Column("model_id", Uuid, nullable=False),
+    Column("text_hash", LargeBinary, nullable=False),
+    # Little-endian float32, one after another.
+    Column("vector", LargeBinary, nullable=False),
+    created_column(),
+    PrimaryKeyConstraint("workspace_id", "model_id", "text_hash"),
+    ForeignKeyConstraint(["model_id"], ["embedding_models.id"], name="fk_embedding_cache_model"),
+    CheckConstraint("octet_length(vector) % 4 = 0 AND octet_length(vector) > 0", name="vector"),
+)

@@ -1,0 +1,1 @@
+"""Milvus: collections, chunks and filters."""

@@ -1,0 +1,186 @@
+"""ChunkIndex on Milvus: one collection a model version, one partition a tenant or a bucket of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from uuid import UUID
+
+from lorebase.repositories.milvus import columns as c
+from lorebase.repositories.milvus.conditions import NEVER, Comparison, Condition, Field, Negation, all_of
+from lorebase.repositories.milvus.connection import MilvusConnection, MilvusConnections
+from lorebase.repositories.milvus.errors import PartitionMissing, translated
+from lorebase.repositories.milvus.filters import document_condition, query_condition
+from lorebase.repositories.milvus.rendering import Dialect, render
+from lorebase.repositories.milvus.rows import Cell, row
+from lorebase.schemas.search import ChunkVector, PartitionAddress, ScoredChunk, VectorQuery
+
+_BATCH_ROWS = 500
+_BATCH_BYTES = 8 << 20
+_ROW_BYTES = 4096
+_LEAST_BREADTH = 200
+_COUNT = "count(*)"
+_FOUND_FIELDS = [c.CHUNK_ID, c.WORKSPACE_ID, c.DOCUMENT_ID, c.GENERATION]
+
+_logger = logging.getLogger(__name__)
+
+
+class MilvusChunkIndex:
+    """Speaks to a server and to Milvus Lite behind its owner alike; `timeout_seconds` bounds every call."""
+
+    def __init__(self, uri: str, token: str | None, timeout_seconds: float) -> None:
+        self._connections = MilvusConnections(uri, token, timeout_seconds)
+        self._timeout = timeout_seconds
+
+    async def close(self) -> None:
+        """Closes the connection of the running event loop."""
+        await self._connections.close()
+
+    async def ping(self) -> None:
+        """Raises Unavailable(VECTOR_STORE_UNAVAILABLE) unless Milvus answers."""
+        connection = await self._connections.get()
+        with translated("ping"):
+            await connection.client.get_server_version(timeout=self._timeout)
+
+    async def ensure_partition(self, address: PartitionAddress) -> None:
+        """Makes the partition when it is not there."""
+        connection = await self._connections.get()
+        if await self._has_partition(connection, address):
+            return
+        try:
+            with translated("create partition"):
+                await connection.client.create_partition(
+                    address.collection, address.partition, timeout=self._timeout
+                )
+        except Exception:
+            # Another worker may have made it meanwhile, which Lite calls an error.
+            if not await self._has_partition(connection, address):
+                raise
+
+    async def upsert(self, address: PartitionAddress, rows: Sequence[ChunkVector]) -> None:
+        """Writes rows under the primary key `chunk_id`, in batches that fit a message."""
+        if any(chunk.workspace_id != address.workspace_id for chunk in rows):
+            raise ValueError("a row of another workspace")
+        connection = await self._connections.get()
+        for batch in _batches(rows):
+            with translated("upsert"):
+                await connection.client.upsert(
+                    address.collection, batch, partition_name=address.partition, timeout=self._timeout
+                )
+
+    async def delete(
+        self, address: PartitionAddress, document_id: UUID, *, keep_generation: int | None = None
+    ) -> None:
+        """Removes the document's rows of every generation but the one to keep."""
+        condition = document_condition(address, document_id)
+        if keep_generation is not None:
+            condition = all_of([condition, Negation(_of_generation(keep_generation))])
+        connection = await self._connections.get()
+        expression = render(condition, connection.dialect)
+        try:
+            with translated("delete"):
+                await connection.client.delete(
+                    address.collection,
+                    filter=expression.text,
+                    filter_params=expression.parameters,
+                    partition_name=address.partition,
+                    timeout=self._timeout,
+                )
+        except PartitionMissing:
+            return
+
+    async def count(
+        self, address: PartitionAddress, document_id: UUID, *, generation: int | None = None
+    ) -> int:
+        """How many rows of the document there are, with strong consistency."""
+        condition = document_condition(address, document_id)
+        if generation is not None:
+            condition = all_of([condition, _of_generation(generation)])
+        connection = await self._connections.get()
+        expression = render(condition, connection.dialect)
+        try:
+            with translated("count"):
+                answer = await connection.client.query(
+                    address.collection,
+                    filter=expression.text,
+                    filter_params=expression.parameters,
+                    output_fields=[_COUNT],
+                    partition_names=[address.partition],
+                    consistency_level="Strong",
+                    timeout=self._timeout,
+                )
+        except PartitionMissing:
+            return 0
+        return int(answer[0][_COUNT])
+
+    async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
+        """The nearest passages by cosine similarity, best first."""
+        connection = await self._connections.get()
+        condition = query_condition(address, query, connection.dialect)
+        if condition == NEVER or query.limit < 1:
+            return []
+        expression = render(condition, connection.dialect)
+        try:
+            with translated("search"):
+                answer = await connection.client.search(
+                    address.collection,
+                    data=[list(query.vector)],
+                    anns_field=c.VECTOR,
+                    filter=expression.text,
+                    filter_params=expression.parameters,
+                    limit=query.limit,
+                    output_fields=_FOUND_FIELDS,
+                    partition_names=[address.partition],
+                    search_params={
+                        "metric_type": "COSINE",
+                        "params": {"ef": _breadth(query, connection.dialect)},
+                    },
+                    consistency_level="Bounded",
+                    timeout=self._timeout,
+                )
+        except PartitionMissing:
+            return []
+        return _scored(answer[0] if answer else [], address)
+
+    async def _has_partition(self, connection: MilvusConnection, address: PartitionAddress) -> bool:
+        with translated("has partition"):
+            return bool(
+                await connection.client.has_partition(
+                    address.collection, address.partition, timeout=self._timeout
+                )
+            )
+
+
+def _of_generation(generation: int) -> Condition:
+    return Comparison(Field(c.GENERATION), "==", generation)
+
+
+def _breadth(query: VectorQuery, dialect: Dialect) -> int:
+    narrowed = query.filter is not None or query.document_ids is not None
+    return max(2 * query.limit, _LEAST_BREADTH, dialect.filtered_breadth if narrowed else 0)
+
+
+def _batches(chunks: Sequence[ChunkVector]) -> Iterator[list[dict[str, Cell]]]:
+    if chunks:
+        per_batch = max(1, min(_BATCH_ROWS, _BATCH_BYTES // (4 * len(chunks[0].vector) + _ROW_BYTES)))
+        for start in range(0, len(chunks), per_batch):
+            yield [row(chunk) for chunk in chunks[start : start + per_batch]]
+
+
+def _scored(hits: Sequence[Mapping[str, object]], address: PartitionAddress) -> list[ScoredChunk]:
+    found: list[ScoredChunk] = []
+    for hit in hits:
+        entity = hit["entity"]
+        assert isinstance(entity, Mapping)
+        if entity[c.WORKSPACE_ID] != address.workspace_id.hex:
+            _logger.error("Milvus returned another tenant's row", extra={"collection": address.collection})
+            continue
+        found.append(
+            ScoredChunk(
+                chunk_id=UUID(str(hit[c.CHUNK_ID])),
+                document_id=UUID(str(entity[c.DOCUMENT_ID])),
+                generation=int(str(entity[c.GENERATION])),
+                score=float(str(hit["distance"])),
+            )
+        )
+    return found

@@ -1,0 +1,1 @@
+"""PostgreSQL repositories, one module a noun."""

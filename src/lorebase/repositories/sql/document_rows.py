@@ -1,0 +1,40 @@
+"""How documents are written to and read from their table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from lorebase.models.documents import NOT_DELETED, documents
+from lorebase.repositories.sql.search_keys import fold, metadata_leaves, sort_key
+from lorebase.repositories.sql.values import build, columns_of
+from lorebase.schemas.documents import Document
+
+DOCUMENT_COLUMNS = columns_of(documents, Document)
+
+# Written exactly as in the partial indexes, or they would not be used.
+IS_THERE = text(f"documents.{NOT_DELETED.text}")
+
+
+def document_of(row: Row[Any]) -> Document:
+    """The document of a row."""
+    return build(Document, row)
+
+
+def row_of(document: Document) -> dict[str, Any]:
+    """The row of a document, with the keys that filters and lists read."""
+    plain = document.model_dump(exclude={"metadata", "tags", "status"})
+    return {
+        **plain,
+        "status": str(document.status),
+        "tags": list(document.tags),
+        "metadata": document.metadata,
+        "metadata_leaves": metadata_leaves(document.metadata),
+        **title_columns(document.title),
+    }
+
+
+def title_columns(title: str) -> dict[str, str]:
+    """A title with its keys."""
+    return {"title": title, "title_key": fold(title), "title_sort": sort_key(title)}

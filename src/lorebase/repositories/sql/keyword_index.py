@@ -1,0 +1,157 @@
+"""BM25 postings: words of passages with their weights, and the search over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+from sqlalchemy import TextClause, delete, text
+
+from lorebase.core.errors import ErrorCode, Transient, Unavailable
+from lorebase.models.chunks import keyword_postings
+from lorebase.repositories.database_errors import STATEMENT_CANCELLED
+from lorebase.repositories.sql.connection import Parameters, SqlConnection
+from lorebase.schemas.search import KeywordPosting, KeywordQuery, ScoredChunk
+
+_BATCH = 20_000
+_SIGN = 2**31
+
+_INSERT = text(
+    """
+    INSERT INTO keyword_postings (
+        workspace_id, analyser_version, term, chunk_id, document_id, knowledge_base_id, weight
+    )
+    SELECT
+        CAST(:workspace_id AS uuid), CAST(:analyser_version AS smallint), term, chunk_id,
+        CAST(:document_id AS uuid), CAST(:knowledge_base_id AS uuid), weight
+    FROM unnest(CAST(:terms AS int[]), CAST(:chunks AS uuid[]), CAST(:weights AS real[]))
+        AS new(term, chunk_id, weight)
+    """
+)
+
+# idf = ln(1 + (N - df + .5) / (df + .5)) counts over the whole workspace; only then is the search narrowed.
+# N counts passages of active indexes; df can be ahead of it for a moment, never by sense.
+_SEARCH = """
+    WITH matched AS MATERIALIZED (
+        SELECT term, chunk_id, knowledge_base_id, weight{document} FROM keyword_postings
+        WHERE analyser_version = :analyser_version AND term = ANY(CAST(:terms AS int[]))
+    ), passages AS (
+        SELECT coalesce(sum(index_documents.chunk_count), 0) AS total
+        FROM knowledge_bases
+        JOIN index_documents ON index_documents.index_id = knowledge_bases.active_index_id
+    ), frequencies AS (
+        SELECT term, count(*) AS frequency FROM matched GROUP BY term
+    ), weights AS (
+        SELECT term,
+               ln(1 + (greatest(total, frequency) - frequency + 0.5)
+                    / (frequency + 0.5))::double precision AS idf
+        FROM frequencies CROSS JOIN passages
+    ), best AS (
+        SELECT matched.chunk_id, sum(matched.weight * weights.idf) AS score
+        FROM matched JOIN weights USING (term)
+        WHERE matched.knowledge_base_id = ANY(CAST(:knowledge_base_ids AS uuid[])){narrowed}
+        GROUP BY matched.chunk_id
+        ORDER BY score DESC, matched.chunk_id LIMIT :limit
+    )
+    SELECT best.chunk_id, best.score, chunks.document_id, chunks.generation
+    FROM best JOIN chunks ON chunks.id = best.chunk_id
+    ORDER BY best.score DESC, best.chunk_id
+"""
+_SEARCH_ALL = text(_SEARCH.format(document="", narrowed=""))
+_SEARCH_IN = text(
+    _SEARCH.format(
+        document=", document_id", narrowed=" AND matched.document_id = ANY(CAST(:document_ids AS uuid[]))"
+    )
+)
+
+
+class SqlKeywordIndex:
+    """See ports/keyword_index.py."""
+
+    def __init__(self, database: SqlConnection, workspace_id: UUID, statement_timeout_ms: int) -> None:
+        self._database = database
+        self._workspace_id = workspace_id
+        self._statement_timeout_ms = statement_timeout_ms
+
+    async def replace(
+        self,
+        knowledge_base_id: UUID,
+        document_id: UUID,
+        analyser_version: int,
+        postings: Sequence[KeywordPosting],
+    ) -> None:
+        """Puts the postings in place of the document's old ones of that analyser version."""
+        await self._database.change(
+            delete(keyword_postings).where(
+                keyword_postings.c.document_id == document_id,
+                keyword_postings.c.analyser_version == analyser_version,
+            )
+        )
+        common = {
+            "workspace_id": self._workspace_id,
+            "knowledge_base_id": knowledge_base_id,
+            "document_id": document_id,
+            "analyser_version": analyser_version,
+        }
+        for arrays in _batches(postings):
+            await self._database.change(_INSERT, {**common, **arrays})
+
+    async def remove(self, document_id: UUID) -> None:
+        """Removes the document's postings of every analyser version."""
+        await self._database.change(
+            delete(keyword_postings).where(keyword_postings.c.document_id == document_id)
+        )
+
+    async def search(self, query: KeywordQuery, timeout_ms: int) -> list[ScoredChunk]:
+        """The best passages by BM25, best first; Transient when the statement timeout is reached."""
+        if not query.terms or query.limit < 1:
+            return []
+        await self._database.script(
+            f"SAVEPOINT keyword_search; SET LOCAL statement_timeout = {int(timeout_ms)}"
+        )
+        try:
+            rows = await self._database.rows(*_statement(query))
+        except Unavailable as error:
+            if error.details.get("reason") != STATEMENT_CANCELLED:
+                raise
+            await self._database.script(
+                "ROLLBACK TO SAVEPOINT keyword_search; RELEASE SAVEPOINT keyword_search"
+            )
+            raise Transient("The keyword search took too long.", code=ErrorCode.OVERLOADED) from None
+        usual = f"SET LOCAL statement_timeout = {self._statement_timeout_ms}"
+        await self._database.script(f"RELEASE SAVEPOINT keyword_search; {usual}")
+        return [
+            ScoredChunk(
+                chunk_id=row.chunk_id, document_id=row.document_id, generation=row.generation, score=row.score
+            )
+            for row in rows
+        ]
+
+
+def _statement(query: KeywordQuery) -> tuple[TextClause, Parameters]:
+    values: dict[str, object] = {
+        "analyser_version": query.analyser_version,
+        # Sorted and each once: a term asked twice must not count twice.
+        "terms": sorted({_signed(term) for term in query.terms}),
+        "knowledge_base_ids": list(query.knowledge_base_ids),
+        "limit": query.limit,
+    }
+    if query.document_ids is None:
+        return _SEARCH_ALL, values
+    return _SEARCH_IN, {**values, "document_ids": list(query.document_ids)}
+
+
+def _batches(postings: Sequence[KeywordPosting]) -> Iterator[Parameters]:
+    # In the order of the index: neighbours go to the same page, and writers never wait in a circle.
+    ordered = sorted(
+        ((_signed(posting.term), posting.chunk_id, posting.weight) for posting in postings),
+        key=lambda posting: (posting[0], posting[1].bytes),
+    )
+    for start in range(0, len(ordered), _BATCH):
+        terms, chunks, weights = zip(*ordered[start : start + _BATCH], strict=True)
+        yield {"terms": terms, "chunks": chunks, "weights": weights}
+
+
+def _signed(term: int) -> int:
+    """An unsigned 32-bit hash as PostgreSQL's integer."""
+    return (term + _SIGN) % (2 * _SIGN) - _SIGN

@@ -1,0 +1,149 @@
+"""Writing a document's passages to every index that is kept, and checking that they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from lorebase.core.config import Settings
+from lorebase.core.errors import ErrorCode, Transient
+from lorebase.ports.chunk_index import ChunkIndex
+from lorebase.ports.unit_of_work import UnitOfWork
+from lorebase.schemas.documents import Chunk, Document, DocumentVersion
+from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
+from lorebase.schemas.jobs import JobStage
+from lorebase.schemas.knowledge_bases import KnowledgeBase
+from lorebase.schemas.search import ChunkVector, PartitionAddress
+from lorebase.services.embedding_text import embedding_text, heading_path
+from lorebase.services.embeddings import CachedEmbedder, Vector
+from lorebase.services.indexed_fields import declared_metadata
+from lorebase.services.job_control import JobControl
+
+
+@dataclass(frozen=True, slots=True)
+class IndexTarget:
+    """An index of the knowledge base and the place of its vectors."""
+
+    index: EmbeddingIndex
+    address: PartitionAddress
+
+
+@dataclass(frozen=True, slots=True)
+class IndexContent:
+    """One generation of a document as it is to be found; `document` carries the title that counts."""
+
+    document: Document
+    version: DocumentVersion
+    knowledge_base: KnowledgeBase
+    chunks: Sequence[Chunk]
+
+
+async def targets_of(uow: UnitOfWork, knowledge_base_id: UUID) -> list[IndexTarget]:
+    """Every index kept for the knowledge base, the active one first."""
+    workspace = await uow.workspaces.get()
+    return [
+        IndexTarget(
+            index,
+            PartitionAddress(
+                collection=index.model.collection,
+                partition=workspace.partition,
+                workspace_id=workspace.id,
+            ),
+        )
+        for index in await uow.embeddings.indexes_of(knowledge_base_id)
+    ]
+
+
+class IndexWriter:
+    """Embeds and upserts in batches. The same content gives the same rows under the same keys."""
+
+    def __init__(self, *, cached_embedder: CachedEmbedder, index: ChunkIndex, settings: Settings) -> None:
+        self._embedder = cached_embedder
+        self._index = index
+        self._batch_size = settings.embedding_batch_size
+
+    async def write(self, content: IndexContent, targets: Sequence[IndexTarget], control: JobControl) -> None:
+        """Writes all passages to all targets, noting progress by passage."""
+        total = len(content.chunks) * len(targets)
+        done = 0
+        for target in targets:
+            await self._index.ensure_partition(target.address)
+            for start in range(0, len(content.chunks), self._batch_size):
+                await control.progress(JobStage.EMBED, done, total)
+                batch = content.chunks[start : start + self._batch_size]
+                await self._write_batch(content, batch, target, control)
+                done += len(batch)
+        await control.progress(JobStage.INDEX, 0, len(targets))
+
+    async def _write_batch(
+        self, content: IndexContent, batch: Sequence[Chunk], target: IndexTarget, control: JobControl
+    ) -> None:
+        model = target.index.model
+        title = content.document.title
+        texts = [embedding_text(title, chunk.section, chunk.text) for chunk in batch]
+        vectors = await self._embedder.embed_cached(content.document.workspace_id, model, texts)
+        rows = [_row(content, chunk, model, vector) for chunk, vector in zip(batch, vectors, strict=True)]
+        control.check()
+        await self._index.upsert(target.address, rows)
+
+    async def verify(self, content: IndexContent, targets: Sequence[IndexTarget]) -> None:
+        """Transient unless every target holds exactly the passages of this generation.
+
+        Rows left by an earlier attempt that cut the text otherwise are removed first, the searchable
+        generation apart.
+        """
+        document, generation = content.document, content.version.generation
+        for target in targets:
+            found = await self._index.count(target.address, document.id, generation=generation)
+            if found == len(content.chunks):
+                continue
+            live = document.live_generation
+            await self._index.delete(
+                target.address, document.id, keep_generation=live if live != generation else None
+            )
+            message = "The vector store does not hold what was written."
+            raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
+
+
+async def remove_vectors(
+    index: ChunkIndex,
+    targets: Sequence[IndexTarget],
+    document_id: UUID,
+    *,
+    keep_generation: int | None = None,
+) -> None:
+    """Removes the document's vectors from every target, but for one generation."""
+    for target in targets:
+        await index.ensure_partition(target.address)
+        await index.delete(target.address, document_id, keep_generation=keep_generation)
+
+
+async def remaining_vectors(index: ChunkIndex, targets: Sequence[IndexTarget], document_id: UUID) -> int:
+    """How many vectors of the document there are in all targets."""
+    return sum([await index.count(target.address, document_id) for target in targets])
+
+
+def _row(content: IndexContent, chunk: Chunk, model: EmbeddingModel, vector: Vector) -> ChunkVector:
+    document, version = content.document, content.version
+    return ChunkVector(
+        chunk_id=chunk.id,
+        workspace_id=document.workspace_id,
+        knowledge_base_id=document.knowledge_base_id,
+        document_id=document.id,
+        version_id=version.id,
+        generation=version.generation,
+        ordinal=chunk.ordinal,
+        embedding_version=f"{model.name}@{model.version}",
+        source=version.file_name or document.external_id or document.title,
+        context=heading_path(chunk.section),
+        title=document.title,
+        media_type=version.media_type,
+        language=document.language,
+        tags=document.tags,
+        metadata=declared_metadata(document.metadata, content.knowledge_base.metadata_fields),
+        page=chunk.page,
+        token_count=chunk.token_count,
+        created_at=document.created_at,
+        vector=vector,
+    )

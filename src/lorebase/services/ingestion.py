@@ -1,0 +1,200 @@
+"""Ingesting a document version: fetch, parse, cut, embed, index, and make it live in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lorebase.core.config import Settings
+from lorebase.core.errors import LeaseLost, LorebaseError, Permanent
+from lorebase.ports.blob_store import BlobStore
+from lorebase.ports.chunk_index import ChunkIndex
+from lorebase.ports.parser import Parser
+from lorebase.ports.tokenizer import Tokenizer
+from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lorebase.schemas.documents import Document, DocumentStatus, DocumentVersion
+from lorebase.schemas.jobs import Job, JobError, JobKind
+from lorebase.schemas.knowledge_bases import KnowledgeBase
+from lorebase.schemas.parsing import ParsedDocument
+from lorebase.schemas.search import KeywordPosting
+from lorebase.services.document_jobs import knowledge_base_of, locked_document, new_document_job
+from lorebase.services.embeddings import CachedEmbedder
+from lorebase.services.extraction import PARSER_BROKE, Extractor, title_of
+from lorebase.services.index_writer import IndexContent, IndexTarget, IndexWriter, remove_vectors, targets_of
+from lorebase.services.indexed_fields import indexed_fields
+from lorebase.services.job_control import JobControl
+from lorebase.services.job_subjects import UNFINISHED
+from lorebase.services.keywords import KeywordAnalyser
+
+_log = logging.getLogger(__name__)
+
+_OPENING_CHARACTERS = 20_000
+_MAY_START = UNFINISHED | {DocumentStatus.FAILED}
+
+
+class _Superseded(Exception):
+    """The document was deleted or has newer content: what was made of it may not become live."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    document: Document
+    version: DocumentVersion
+    knowledge_base: KnowledgeBase
+    targets: Sequence[IndexTarget]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    task: _Task
+    parsed: ParsedDocument
+    content: IndexContent
+    postings: Sequence[KeywordPosting]
+
+
+class IngestionHandler:
+    """Handles INGEST jobs. Every step may be repeated; search sees nothing until the last transaction."""
+
+    def __init__(
+        self,
+        *,
+        units: UnitOfWorkFactory,
+        blobs: BlobStore,
+        parser: Parser,
+        tokenizer: Tokenizer,
+        cached_embedder: CachedEmbedder,
+        index: ChunkIndex,
+        analyser: KeywordAnalyser,
+        settings: Settings,
+    ) -> None:
+        self._units = units
+        self._extractor = Extractor(blobs=blobs, parser=parser, tokenizer=tokenizer, settings=settings)
+        self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
+        self._index = index
+        self._analyser = analyser
+        self._settings = settings
+
+    async def run(self, job: Job, control: JobControl) -> Job:
+        """Makes the job's generation live. An overtaken job ends CANCELLED and removes its vectors."""
+        try:
+            task = await self._begin(job)
+            outcome = await self._prepare(task, control)
+            await self._writer.write(outcome.content, task.targets, control)
+            await self._writer.verify(outcome.content, task.targets)
+            ended = await self._commit(job, outcome)
+        except _Superseded:
+            return await self._end_superseded(job)
+        await self._remove_older(job, task.targets)
+        return ended
+
+    async def failed(self, uow: UnitOfWork, job: Job, error: JobError, *, final: bool) -> None:
+        """A document waits for its next attempt, or is FAILED; QUARANTINED when its parser kept breaking."""
+        status = DocumentStatus.ACCEPTED
+        if final:
+            status = DocumentStatus.QUARANTINED if error.code in PARSER_BROKE else DocumentStatus.FAILED
+        await uow.documents.set_status(job.subject_id, job.generation, status, expected=UNFINISHED)
+
+    async def cancelled(self, uow: UnitOfWork, job: Job) -> None:
+        """The document is FAILED unless newer content replaced it; what was live stays live."""
+        await uow.documents.set_status(
+            job.subject_id, job.generation, DocumentStatus.FAILED, expected=UNFINISHED
+        )
+
+    async def _begin(self, job: Job) -> _Task:
+        async with self._units.for_workspace(job.workspace_id) as uow:
+            document = await _current_document(uow, job)
+            if not await uow.jobs.start(job.id, job.fence):
+                raise LeaseLost("Another worker has the job.")
+            await uow.documents.set_status(
+                document.id, job.generation, DocumentStatus.PROCESSING, expected=_MAY_START
+            )
+            version = await uow.versions.by_generation(document.id, job.generation)
+            if version is None:
+                raise Permanent("The document's source is missing.")
+            knowledge_base = await uow.knowledge_bases.get(document.knowledge_base_id)
+            targets = await targets_of(uow, knowledge_base.id)
+            await uow.commit()
+        return _Task(document, version, knowledge_base, targets)
+
+    async def _prepare(self, task: _Task, control: JobControl) -> _Outcome:
+        version = task.version
+        parsed = await self._extractor.parse(version, control)
+        chunks = await self._extractor.cut(parsed, task.knowledge_base.chunking, version, control)
+        title = title_of(task.document, parsed, version.file_name, self._settings.title_max_characters)
+        language = task.document.language or parsed.language
+        if language is None:
+            opening = parsed.text[:_OPENING_CHARACTERS]
+            language = await asyncio.to_thread(self._analyser.detect_language, opening)
+        document = task.document.model_copy(update={"title": title, "language": language})
+        content = IndexContent(document, version, task.knowledge_base, chunks)
+        postings = await asyncio.to_thread(self._analyser.postings, chunks, title, language)
+        return _Outcome(task, parsed, content, postings)
+
+    async def _commit(self, job: Job, outcome: _Outcome) -> Job:
+        version, content = outcome.task.version, outcome.content
+        async with self._units.for_workspace(job.workspace_id) as uow:
+            current = await _current_document(uow, job)
+            await uow.versions.set_text(version.id, outcome.parsed.text)
+            await uow.chunks.replace(current.id, version.id, job.generation, content.chunks)
+            await uow.keywords.replace(
+                current.knowledge_base_id, current.id, self._analyser.version, outcome.postings
+            )
+            for target in outcome.task.targets:
+                await uow.embeddings.commit_document(
+                    target.index.id, current.id, job.generation, len(content.chunks)
+                )
+            await self._make_live(uow, job, current, outcome)
+            ended = await uow.jobs.succeed(job.id, job.fence)
+            if ended is None:
+                raise LeaseLost("Another worker has the job.")
+            await uow.commit()
+        return ended
+
+    async def _make_live(self, uow: UnitOfWork, job: Job, current: Document, outcome: _Outcome) -> None:
+        written, version = outcome.content.document, outcome.task.version
+        await uow.documents.set_title_if_untitled(current.id, job.generation, written.title)
+        language = current.language or written.language
+        if not await uow.documents.make_live(current.id, job.generation, version.id, language):
+            raise _Superseded
+        # What changed while this ran was not mirrored by an update, since there was nothing to mirror it in.
+        now = current.model_copy(update={"title": current.title or written.title, "language": language})
+        knowledge_base = await uow.knowledge_bases.get(current.knowledge_base_id)
+        then = indexed_fields(written, outcome.task.knowledge_base)
+        if indexed_fields(now, knowledge_base) != then:
+            await uow.jobs.add(new_document_job(JobKind.SYNC_METADATA, now))
+
+    async def _end_superseded(self, job: Job) -> Job:
+        async with self._units.for_workspace(job.workspace_id) as uow:
+            document = await locked_document(uow, job)
+            targets = await targets_of(uow, knowledge_base_of(job))
+        # A newer generation that is still being written removes all older ones when it is done.
+        if document is None or document.generation == document.live_generation:
+            keep = document.live_generation if document else None
+            await remove_vectors(self._index, targets, job.subject_id, keep_generation=keep)
+        async with self._units.for_workspace(job.workspace_id) as uow:
+            ended = await uow.jobs.cancel(job.id, job.fence)
+            if ended is None:
+                raise LeaseLost("Another worker has the job.")
+            await uow.commit()
+        return ended
+
+    async def _remove_older(self, job: Job, targets: Sequence[IndexTarget]) -> None:
+        """Best effort: search shows the live generation only, and reconciliation finds what stays behind."""
+        if job.generation == 1:
+            return
+        try:
+            async with self._units.for_workspace(job.workspace_id) as uow:
+                document = await locked_document(uow, job)
+            if document is not None and document.generation == document.live_generation == job.generation:
+                await remove_vectors(self._index, targets, document.id, keep_generation=job.generation)
+        except LorebaseError as error:
+            _log.warning("older vectors not removed", extra={"job_id": str(job.id), "code": error.code})
+
+
+async def _current_document(uow: UnitOfWork, job: Job) -> Document:
+    document = await locked_document(uow, job)
+    if document is None or document.generation != job.generation:
+        raise _Superseded
+    return document

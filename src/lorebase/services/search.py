@@ -1,0 +1,219 @@
+"""Hybrid search: two legs, one order, and nothing shown that PostgreSQL does not vouch for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from lorebase.core.config import Settings
+from lorebase.ports.chunk_index import ChunkIndex
+from lorebase.ports.clock import Clock
+from lorebase.ports.embedder import Embedder
+from lorebase.ports.unit_of_work import UnitOfWorkFactory
+from lorebase.schemas.documents import Chunk
+from lorebase.schemas.search import (
+    SearchExplanation,
+    SearchHit,
+    SearchMode,
+    SearchRequest,
+    SearchResult,
+    SearchScores,
+)
+from lorebase.schemas.workspaces import ApiScope, Principal
+from lorebase.services.access import require
+from lorebase.services.fusion import NOTHING, FusedCandidate, fuse, keyword_leg, vector_leg
+from lorebase.services.highlights import Highlighter
+from lorebase.services.keyword_languages import main_script
+from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.model_languages import vector_weight
+from lorebase.services.search_legs import KEYWORD, Found, SearchLegs
+from lorebase.services.search_plan import SearchPlan, read_plan
+from lorebase.services.search_rules import check_request
+
+_WIDER = 5
+_CANDIDATES_MAXIMUM = 1000
+_LEAST_CHECKED = 30
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Verified:
+    """A candidate that PostgreSQL vouches for, its passage, and its rank after fusion."""
+
+    candidate: FusedCandidate
+    chunk: Chunk
+    rank: int
+
+
+@dataclass
+class _Run:
+    """One search under way. The order is pinned: what a wider round adds comes after what was found."""
+
+    request: SearchRequest
+    plan: SearchPlan
+    legs: SearchLegs
+    hits: list[_Verified] = field(default_factory=list)
+    seen: set[UUID] = field(default_factory=set)
+    dropped: int = 0
+
+    @property
+    def wanted(self) -> int:
+        """Hits up to the page's end, and one more to know whether others follow."""
+        return self.request.offset + self.request.limit + 1
+
+    def add(self, checked: Iterable[tuple[int, FusedCandidate]], chunks: Mapping[UUID, Chunk]) -> None:
+        """Keeps the candidates that are among the passages vouched for."""
+        for rank, candidate in checked:
+            self.seen.add(candidate.chunk_id)
+            chunk = chunks.get(candidate.chunk_id)
+            if chunk is None:
+                self.dropped += 1
+            else:
+                self.hits.append(_Verified(candidate, chunk, rank))
+
+
+class SearchService:
+    """Finds passages. Stateless."""
+
+    def __init__(
+        self,
+        *,
+        units: UnitOfWorkFactory,
+        embedder: Embedder,
+        index: ChunkIndex,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._units = units
+        self._embedder = embedder
+        self._index = index
+        self._settings = settings
+        self._clock = clock
+        self._analyser = KeywordAnalyser()
+
+    async def search(self, principal: Principal, request: SearchRequest) -> SearchResult:
+        """The page of hits asked for, best first.
+
+        Forbidden without READ; BadInput and NotFound as for `retrieve`; Unavailable with
+        VECTOR_STORE_UNAVAILABLE or MODEL_UNAVAILABLE when the vector leg is wanted and cannot run. A keyword
+        leg out of time is left out and named in `degraded`.
+        """
+        require(principal, ApiScope.READ)
+        return await self.retrieve(principal.workspace_id, request)
+
+    async def retrieve(self, workspace_id: UUID, request: SearchRequest) -> SearchResult:
+        """The same without a check of scopes, for work that was allowed before.
+
+        BadInput for a request that breaks a rule, NotFound for a knowledge base that is not in the workspace.
+        """
+        started = self._clock.monotonic()
+        check_request(request, self._settings)
+        async with self._units.for_workspace(workspace_id) as uow:
+            plan = await read_plan(uow, request, self._settings)
+        run = _Run(request, plan, self._legs(plan, request))
+        degraded = await self._rank(run)
+        page = run.hits[request.offset : request.offset + request.limit]
+        result = SearchResult(
+            hits=self._hits(page, request.query),
+            has_next=len(run.hits) > request.offset + request.limit,
+            index_ids=plan.index_ids,
+            took_ms=round((self._clock.monotonic() - started) * 1000),
+            degraded=degraded,
+        )
+        _log(result, run)
+        return result
+
+    def _legs(self, plan: SearchPlan, request: SearchRequest) -> SearchLegs:
+        return SearchLegs(
+            units=self._units,
+            embedder=self._embedder,
+            index=self._index,
+            clock=self._clock,
+            plan=plan,
+            query=request.query,
+            terms=self._analyser.query_terms(request.query),
+            mode=request.mode,
+            keyword_timeout_ms=self._settings.keyword_timeout_ms,
+        )
+
+    async def _rank(self, run: _Run) -> tuple[str, ...]:
+        """Fills the order, with a wider round when the first leaves too few; returns what was left out."""
+        limit = max(self._settings.search_candidates, run.wanted)
+        wider = min(limit * _WIDER, _CANDIDATES_MAXIMUM)
+        found = await run.legs.run(limit)
+        await self._verify(run, self._fused(found, run))
+        short = len(run.hits) < run.wanted and (run.dropped or run.request.filter)
+        if short and not found.exhausted and wider > limit:
+            found = await run.legs.run(wider)
+            await self._verify(run, self._fused(found, run))
+        return () if found.keyword is not None else (KEYWORD,)
+
+    def _fused(self, found: Found, run: _Run) -> list[FusedCandidate]:
+        """Candidates in order, without those whose similarity is too low or unknown when that was asked."""
+        vector = vector_leg(found.vector) if found.vector else NOTHING
+        keyword = keyword_leg(found.keyword) if found.keyword else NOTHING
+        candidates = fuse(vector, keyword, self._vector_weight(found, run))
+        least = run.request.min_score
+        return [entry for entry in candidates if least is None or (entry.vector_score or -1.0) >= least]
+
+    def _vector_weight(self, found: Found, run: _Run) -> float:
+        request = run.request
+        if request.mode is not SearchMode.HYBRID:
+            return 1.0 if request.mode is SearchMode.VECTOR else 0.0
+        if found.keyword is None:
+            return 1.0
+        language = self._analyser.detect_language(request.query)
+        models = (source.model for source in run.plan.sources)
+        return vector_weight(models, language, main_script(request.query))
+
+    async def _verify(self, run: _Run, fused: list[FusedCandidate]) -> None:
+        """Checks candidates in order, as many at a time as may be needed, until there are enough."""
+        started = self._clock.monotonic()
+        fresh = [(rank, entry) for rank, entry in enumerate(fused, 1) if entry.chunk_id not in run.seen]
+        step = max(2 * run.wanted, _LEAST_CHECKED)
+        async with self._units.for_workspace(run.plan.workspace_id) as uow:
+            for start in range(0, len(fresh), step):
+                if len(run.hits) >= run.wanted:
+                    break
+                part = fresh[start : start + step]
+                ids = [entry.chunk_id for _, entry in part]
+                run.add(part, await uow.chunks.check(ids, run.plan.index_ids, run.request.filter))
+        run.legs.timings.add("check", self._clock.monotonic() - started)
+
+    def _hits(self, page: Iterable[_Verified], query: str) -> tuple[SearchHit, ...]:
+        highlighter = Highlighter(self._analyser, query)
+        return tuple(_hit(verified, highlighter) for verified in page)
+
+
+def _hit(verified: _Verified, highlighter: Highlighter) -> SearchHit:
+    candidate, chunk = verified.candidate, verified.chunk
+    return SearchHit(
+        chunk_id=chunk.id,
+        document_id=chunk.document_id,
+        version_id=chunk.version_id,
+        score=candidate.score,
+        scores=SearchScores(vector=candidate.vector_score, keyword=candidate.keyword_score),
+        explanation=SearchExplanation(
+            fused_rank=verified.rank,
+            vector_rank=candidate.vector_rank,
+            keyword_rank=candidate.keyword_rank,
+        ),
+        highlights=highlighter.highlights(chunk.text),
+    )
+
+
+def _log(result: SearchResult, run: _Run) -> None:
+    steps = {f"{step}_ms": round(value, 1) for step, value in run.legs.timings.milliseconds.items()}
+    facts = {
+        "mode": run.request.mode.value,
+        "knowledge_bases": len(run.plan.knowledge_base_ids),
+        "filtered": run.request.filter is not None,
+        "took_ms": result.took_ms,
+        "hits": len(result.hits),
+        "dropped": run.dropped,
+        "degraded": list(result.degraded),
+    }
+    _logger.info("search", extra={**facts, **steps})

@@ -1,0 +1,143 @@
+"""The two legs of a search, run side by side: vectors in Milvus, words in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import UUID
+
+from lorebase.core.errors import Transient, Unavailable
+from lorebase.ports.chunk_index import ChunkIndex
+from lorebase.ports.clock import Clock
+from lorebase.ports.embedder import Embedder
+from lorebase.ports.unit_of_work import UnitOfWorkFactory
+from lorebase.schemas.search import KeywordQuery, ScoredChunk, SearchMode, VectorQuery
+from lorebase.services.keywords import ANALYSER_VERSION
+from lorebase.services.search_plan import SearchPlan, VectorSource
+
+KEYWORD = "keyword"
+
+# The keyword leg knows no filters but documents: without those it fetches more, to be checked afterwards.
+_UNFILTERED = 5
+
+_Result = TypeVar("_Result")
+
+
+@dataclass
+class Timings:
+    """Milliseconds spent by step, summed over rounds; legs run side by side, so they overlap."""
+
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, step: str, seconds: float) -> None:
+        """Adds to a step."""
+        self.milliseconds[step] = self.milliseconds.get(step, 0.0) + seconds * 1000
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the legs found: a list a model, and the keyword leg's list, None when it ran out of time."""
+
+    vector: tuple[tuple[ScoredChunk, ...], ...]
+    keyword: tuple[ScoredChunk, ...] | None
+    exhausted: bool
+
+
+class SearchLegs:
+    """The legs of one search; a second, wider round embeds nothing again."""
+
+    def __init__(
+        self,
+        *,
+        units: UnitOfWorkFactory,
+        embedder: Embedder,
+        index: ChunkIndex,
+        clock: Clock,
+        plan: SearchPlan,
+        query: str,
+        terms: tuple[int, ...],
+        mode: SearchMode,
+        keyword_timeout_ms: int,
+    ) -> None:
+        self._units = units
+        self._embedder = embedder
+        self._index = index
+        self._clock = clock
+        self._plan = plan
+        self._query = query
+        self._terms = terms
+        self._mode = mode
+        self._keyword_timeout_ms = keyword_timeout_ms
+        self._vectors: dict[UUID, tuple[float, ...]] = {}
+        self.timings = Timings()
+
+    async def run(self, limit: int) -> Found:
+        """At most `limit` candidates a leg.
+
+        Raises Unavailable when Milvus or the embedding model does not answer; a keyword leg out of time is
+        None, unless it is the only one.
+        """
+        if self._plan.document_ids == ():
+            return Found(vector=(), keyword=(), exhausted=True)
+        sources = () if self._mode is SearchMode.KEYWORD else self._plan.sources
+        try:
+            async with asyncio.TaskGroup() as group:
+                vector = [group.create_task(self._search_vectors(source, limit)) for source in sources]
+                keyword = group.create_task(self._search_keywords(limit))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return _found([task.result() for task in vector], keyword.result(), limit)
+
+    async def _search_vectors(self, source: VectorSource, limit: int) -> list[ScoredChunk]:
+        if source.model.id not in self._vectors:
+            embedded = await self._timed("embed", self._embedder.embed(source.model, [self._query]))
+            self._vectors[source.model.id] = embedded.vectors[0]
+        query = VectorQuery(
+            vector=self._vectors[source.model.id],
+            limit=limit,
+            knowledge_base_ids=source.knowledge_base_ids,
+            filter=self._plan.leg_filter,
+            document_ids=self._plan.document_ids,
+        )
+        return await self._timed("vector", self._index.search(source.address, query))
+
+    async def _search_keywords(self, limit: int) -> list[ScoredChunk] | None:
+        if self._mode is SearchMode.VECTOR or not self._terms:
+            return []
+        query = KeywordQuery(
+            terms=self._terms,
+            analyser_version=ANALYSER_VERSION,
+            limit=limit * (_UNFILTERED if self._plan.filters_late else 1),
+            knowledge_base_ids=self._plan.knowledge_base_ids,
+            document_ids=self._plan.document_ids,
+        )
+        try:
+            return await self._timed("keyword", self._ask_postgres(query))
+        except Unavailable:
+            raise
+        except Transient:
+            if self._mode is SearchMode.KEYWORD:
+                raise
+            return None
+
+    async def _ask_postgres(self, query: KeywordQuery) -> list[ScoredChunk]:
+        async with self._units.for_workspace(self._plan.workspace_id) as uow:
+            return await uow.keywords.search(query, self._keyword_timeout_ms)
+
+    async def _timed(self, step: str, work: Awaitable[_Result]) -> _Result:
+        started = self._clock.monotonic()
+        try:
+            return await work
+        finally:
+            self.timings.add(step, self._clock.monotonic() - started)
+
+
+def _found(vector: Sequence[list[ScoredChunk]], keyword: list[ScoredChunk] | None, limit: int) -> Found:
+    full = [len(hits) >= limit for hits in (*vector, keyword or [])]
+    return Found(
+        vector=tuple(map(tuple, vector)),
+        keyword=None if keyword is None else tuple(keyword),
+        exhausted=not any(full),
+    )

@@ -1,0 +1,101 @@
+"""One subscriber's place in a stream: reads on from it, and starts over where the stream was lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from lorebase.core.errors import Unavailable
+from lorebase.ports.clock import Clock
+from lorebase.ports.event_stream import EventStream
+from lorebase.schemas.events import StoredEvent, StreamEvent, StreamPosition, StreamResetEvent
+from lorebase.services.stream_merging import merged
+from lorebase.services.stream_subjects import StreamSubject, SubjectEnd
+
+NOWHERE = "none"
+
+_BATCH = 100
+
+
+class StreamReader:
+    """Reads what there is. `exists` and `reachable` say how the last reading went."""
+
+    def __init__(
+        self,
+        subject: StreamSubject,
+        streams: EventStream,
+        clock: Clock,
+        after: StreamPosition | None,
+        *,
+        replay_last: bool,
+    ) -> None:
+        self.position = after
+        self.exists = True
+        self.reachable = True
+        self.ended = False
+        self._subject = subject
+        self._streams = streams
+        self._clock = clock
+        self._replay_last = replay_last
+
+    async def skip_to_end(self) -> None:
+        """Leaves out what the stream holds already."""
+        try:
+            self.position = await self._streams.tail(self._subject.name)
+        except Unavailable:
+            # Events are missed until the stream can be reached: no place in it matches this one.
+            self.position = StreamPosition(epoch=NOWHERE, sequence=0)
+
+    async def catch_up(self) -> AsyncIterator[StoredEvent]:
+        """Everything up to now; a StreamReset first where the place is no longer kept.
+
+        A terminal event followed by others (a job that was tried again) does not end the stream.
+        """
+        try:
+            while True:
+                batch = await self._streams.read(self._subject.name, self.position, _BATCH)
+                self.reachable = True
+                if batch is None:
+                    reset = await self._start_over()
+                    if reset is not None:
+                        yield reset
+                    if not self.exists:
+                        return
+                    continue
+                self.exists = True
+                if not batch:
+                    return
+                for event in merged(batch):
+                    self.position = event.position
+                    self.ended = event.is_terminal
+                    yield event
+        except Unavailable:
+            self.reachable = False
+
+    async def conclude(self, end: SubjectEnd) -> AsyncIterator[StoredEvent]:
+        """The end as PostgreSQL knows it: after a StreamReset, unless nothing can be missing before it."""
+        place = self.position or StreamPosition(epoch=NOWHERE, sequence=end.sequence)
+        if not (self.exists and self.reachable):
+            yield self._made(place, StreamResetEvent(subject_id=self._subject.name.id))
+        self.position = place.model_copy(update={"sequence": place.sequence + 1})
+        self.ended = True
+        yield self._made(self.position, end.event)
+
+    async def _start_over(self) -> StoredEvent | None:
+        lost = self.position
+        tail = await self._streams.tail(self._subject.name)
+        self.exists = tail is not None
+        if tail is None:
+            self.position = None
+            place = lost and lost.model_copy(update={"epoch": NOWHERE})
+        else:
+            # The snapshot says all but the newest event: that one may be the end, so it is read once more.
+            back = 1 if self._replay_last else 0
+            place = self.position = tail.model_copy(update={"sequence": tail.sequence - back})
+        if place is None:
+            return None
+        return self._made(place, StreamResetEvent(subject_id=self._subject.name.id))
+
+    def _made(self, position: StreamPosition, event: StreamEvent) -> StoredEvent:
+        now: datetime = self._clock.now()
+        return StoredEvent(position=position, occurred_at=now, event=event)

@@ -1,0 +1,198 @@
+"""Following jobs and answers: what was missed, then live, and an end even when the stream is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from uuid import UUID
+
+from lorebase.core.config import Settings
+from lorebase.core.errors import Unavailable
+from lorebase.ports.clock import Clock
+from lorebase.ports.event_stream import EventStream
+from lorebase.ports.unit_of_work import UnitOfWorkFactory
+from lorebase.schemas.events import StoredEvent, StreamName, StreamPosition
+from lorebase.schemas.filters import JobFilter
+from lorebase.schemas.workspaces import ApiScope, Principal
+from lorebase.services.access import AccessService, require
+from lorebase.services.job_filters import matches
+from lorebase.services.stream_reader import StreamReader
+from lorebase.services.stream_subjects import (
+    AnswerSubject,
+    JobSubject,
+    StreamSubject,
+    SubjectEnd,
+    WorkspaceSubject,
+)
+
+_log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 1.0
+# A stream that works is trusted: PostgreSQL is asked this often whether its last event was lost.
+_DOUBT_SECONDS = 5.0
+
+
+class StreamService:
+    """Streams for subscribers. Dropping one never stops the work; none hangs after its subject ended.
+
+    The access of the key is checked again every `stream_reauthorise_seconds`: then Unauthenticated.
+    """
+
+    def __init__(
+        self,
+        *,
+        units: UnitOfWorkFactory,
+        streams: EventStream,
+        clock: Clock,
+        settings: Settings,
+        poll_seconds: float = _POLL_SECONDS,
+        doubt_seconds: float = _DOUBT_SECONDS,
+    ) -> None:
+        self._units = units
+        self._streams = streams
+        self._clock = clock
+        self._settings = settings
+        self._access = AccessService(units=units, clock=clock)
+        self._poll_seconds = poll_seconds
+        self._doubt_seconds = doubt_seconds
+
+    async def job_events(
+        self, principal: Principal, job_id: UUID, after: StreamPosition | None
+    ) -> AsyncGenerator[StoredEvent]:
+        """Events of a job after the position (from the start when None), then live, to its end. NotFound.
+
+        A position no longer kept gives a StreamReset, then what is live. A job whose stream is gone gives a
+        StreamReset and its terminal event.
+        """
+        require(principal, ApiScope.READ)
+        subject = JobSubject(self._units, principal.workspace_id, job_id)
+        await subject.end()
+        reader = StreamReader(subject, self._streams, self._clock, after, replay_last=True)
+        async with aclosing(self._follow(principal, subject, reader)) as events:
+            async for event in events:
+                yield event
+
+    async def answer_events(
+        self, principal: Principal, answer_id: UUID, after: StreamPosition | None
+    ) -> AsyncGenerator[StoredEvent]:
+        """Events of an answer, as `job_events`; deltas that waited together come as one."""
+        require(principal, ApiScope.ASK)
+        subject = AnswerSubject(self._units, principal.workspace_id, answer_id)
+        await subject.end()
+        reader = StreamReader(subject, self._streams, self._clock, after, replay_last=True)
+        async with aclosing(self._follow(principal, subject, reader)) as events:
+            async for event in events:
+                yield event
+
+    async def workspace_job_events(
+        self, principal: Principal, after: StreamPosition | None, condition: JobFilter | None
+    ) -> AsyncGenerator[StoredEvent]:
+        """Events of all jobs that match, without end; only new ones when `after` is None."""
+        require(principal, ApiScope.READ)
+        subject = WorkspaceSubject(principal.workspace_id)
+        reader = StreamReader(subject, self._streams, self._clock, after, replay_last=False)
+        if after is None:
+            await reader.skip_to_end()
+        async with aclosing(self._follow(principal, subject, reader)) as events:
+            async for event in events:
+                job = getattr(event.event, "job", None)
+                if job is None or matches(job, condition):
+                    yield event
+
+    async def _follow(
+        self, principal: Principal, subject: StreamSubject, reader: StreamReader
+    ) -> AsyncGenerator[StoredEvent]:
+        checks = _Checks(self._access, principal, self._clock, self._settings.stream_reauthorise_seconds)
+        doubt = _Doubt(subject, self._clock, self._doubt_seconds)
+        async with aclosing(self._ticks(subject.name)) as ticks:
+            async for grown in ticks:
+                await checks.recheck_when_due()
+                if grown or not (reader.reachable and reader.exists):
+                    async for event in reader.catch_up():
+                        doubt.allay()
+                        yield event
+                if reader.ended:
+                    return
+                end = await doubt.ended(at_once=not (reader.reachable and reader.exists))
+                if end is not None:
+                    async for event in reader.conclude(end):
+                        yield event
+                    return
+
+    async def _ticks(self, name: StreamName) -> AsyncGenerator[bool]:
+        """True when the stream may have grown, False at least once a second otherwise."""
+        follower = self._streams.follow(name)
+        growth: asyncio.Task[None] | None = None
+        try:
+            while True:
+                growth = growth or asyncio.create_task(_next(follower))
+                await asyncio.wait({growth}, timeout=self._poll_seconds)
+                grown = growth.done()
+                if grown:
+                    growth.result()
+                    growth = None
+                yield grown
+        finally:
+            if growth is not None:
+                growth.cancel()
+                await asyncio.wait({growth})
+            if isinstance(follower, AsyncGenerator):
+                await follower.aclose()
+
+
+class _Checks:
+    """When the access of a subscriber has to be looked at again."""
+
+    def __init__(self, access: AccessService, principal: Principal, clock: Clock, interval: float) -> None:
+        self._access = access
+        self._principal = principal
+        self._clock = clock
+        self._interval = interval
+        self._due = clock.monotonic() + interval
+
+    async def recheck_when_due(self) -> None:
+        """Unauthenticated when the key ended; an outage of the database is no reason to throw anyone out."""
+        if self._clock.monotonic() < self._due:
+            return
+        self._due = self._clock.monotonic() + self._interval
+        try:
+            await self._access.recheck(self._principal)
+        except Unavailable as error:
+            _log.warning("access not rechecked", extra={"code": error.code})
+
+
+class _Doubt:
+    """Whether a silent stream lost its last event. A worker that ends a job needs a moment to say so."""
+
+    def __init__(self, subject: StreamSubject, clock: Clock, interval: float) -> None:
+        self._subject = subject
+        self._clock = clock
+        self._interval = interval
+        self._due = clock.monotonic() + interval
+        self._suspected = False
+
+    def allay(self) -> None:
+        """The stream speaks: ask later."""
+        self._due = self._clock.monotonic() + self._interval
+        self._suspected = False
+
+    async def ended(self, *, at_once: bool) -> SubjectEnd | None:
+        """How the subject ended, when it did and its stream had time to say so (`at_once`: cannot say so)."""
+        if not (at_once or self._suspected) and self._clock.monotonic() < self._due:
+            return None
+        self._due = self._clock.monotonic() + self._interval
+        try:
+            end = await self._subject.end()
+        except Unavailable as error:
+            _log.warning("end of a stream's subject unknown", extra={"code": error.code})
+            return None
+        if end is None or at_once or self._suspected:
+            return end
+        self._suspected = True
+        return None
+
+
+async def _next(follower: AsyncIterator[None]) -> None:
+    await anext(follower, None)

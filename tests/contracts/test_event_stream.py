@@ -1,0 +1,163 @@
+"""What every EventStream promises. Subclass the contract with a fixture `streams` to put an adapter through it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from lorebase.core.errors import LeaseLost
+from lorebase.core.ids import new_id
+from lorebase.ports.event_stream import EventStream
+from lorebase.schemas.answers import FinishReason
+from lorebase.schemas.events import (
+    AnswerCompletedEvent,
+    AnswerDeltaEvent,
+    StoredEvent,
+    StreamKind,
+    StreamName,
+    StreamPosition,
+)
+from tests.fakes.event_stream import FakeEventStream
+
+DEADLINE_SECONDS = 10
+
+
+def a_stream() -> StreamName:
+    return StreamName(kind=StreamKind.ANSWER, workspace_id=new_id(), id=new_id())
+
+
+def delta(offset: int) -> AnswerDeltaEvent:
+    return AnswerDeltaEvent(text="x", offset=offset)
+
+
+async def read(streams: EventStream, name: StreamName, after: StreamPosition | None) -> list[StoredEvent]:
+    events = await streams.read(name, after)
+    assert events is not None
+    return events
+
+
+class EventStreamContract:
+    """The adapter under test keeps at least 50 events a stream."""
+
+    async def test_sequences_count_from_one_without_gaps(self, streams: EventStream) -> None:
+        name = a_stream()
+        assert await streams.append(name, [delta(0)]) == 1
+        assert await streams.append(name, [delta(1), delta(2)]) == 3
+        events = await read(streams, name, None)
+        assert [event.position.sequence for event in events] == [1, 2, 3]
+        assert [event.event for event in events] == [delta(0), delta(1), delta(2)]
+
+    async def test_reading_goes_on_after_a_position(self, streams: EventStream) -> None:
+        name = a_stream()
+        await streams.append(name, [delta(offset) for offset in range(10)])
+        first = await streams.read(name, None, limit=4)
+        assert first is not None
+        assert [event.position.sequence for event in first] == [1, 2, 3, 4]
+        rest = await read(streams, name, first[-1].position)
+        assert [event.position.sequence for event in rest] == [5, 6, 7, 8, 9, 10]
+        assert await read(streams, name, rest[-1].position) == []
+
+    async def test_a_stream_that_was_never_made_reads_as_none(self, streams: EventStream) -> None:
+        assert await streams.read(a_stream(), None) is None
+        assert await streams.tail(a_stream()) is None
+
+    async def test_the_tail_is_the_position_of_the_newest_event(self, streams: EventStream) -> None:
+        name = a_stream()
+        await streams.append(name, [delta(0), delta(1)])
+        tail = await streams.tail(name)
+        assert tail == (await read(streams, name, None))[-1].position
+
+    async def test_a_position_of_another_epoch_reads_as_none(self, streams: EventStream) -> None:
+        name = a_stream()
+        await streams.append(name, [delta(0), delta(1)])
+        assert await streams.read(name, StreamPosition(epoch="of-another-life", sequence=1)) is None
+
+    async def test_a_position_ahead_of_the_stream_reads_as_none(self, streams: EventStream) -> None:
+        name = a_stream()
+        await streams.append(name, [delta(0)])
+        tail = await streams.tail(name)
+        assert tail is not None
+        assert await streams.read(name, tail.model_copy(update={"sequence": 99})) is None
+
+    async def test_an_older_fence_is_refused_and_appends_nothing(self, streams: EventStream) -> None:
+        name = a_stream()
+        await streams.append(name, [delta(0)], fence=2)
+        with pytest.raises(LeaseLost):
+            await streams.append(name, [delta(1)], fence=1)
+        await streams.append(name, [delta(2)], fence=2)
+        await streams.append(name, [delta(3)], fence=3)
+        assert [event.event for event in await read(streams, name, None)] == [delta(0), delta(2), delta(3)]
+
+    async def test_a_new_stream_begins_after_the_floor_in_an_epoch_of_its_own(
+        self, streams: EventStream
+    ) -> None:
+        first, second = a_stream(), a_stream()
+        assert await streams.append(first, [delta(0)], floor=41) == 42
+        await streams.append(second, [delta(0)])
+        tails = [await streams.tail(first), await streams.tail(second)]
+        assert tails[0] is not None
+        assert tails[1] is not None
+        assert tails[0].epoch != tails[1].epoch
+
+    async def test_the_floor_of_a_stream_that_exists_is_ignored(self, streams: EventStream) -> None:
+        name = a_stream()
+        await streams.append(name, [delta(0)])
+        assert await streams.append(name, [delta(1)], floor=41) == 2
+
+    async def test_what_precedes_the_floor_is_not_kept(self, streams: EventStream) -> None:
+        name = a_stream()
+        await streams.append(name, [delta(0)], floor=41)
+        assert await streams.read(name, None) is None
+        tail = await streams.tail(name)
+        assert tail is not None
+        before = tail.model_copy(update={"sequence": 41})
+        assert [event.event for event in await read(streams, name, before)] == [delta(0)]
+
+    async def test_a_stream_goes_on_after_a_terminal_event(self, streams: EventStream) -> None:
+        name = a_stream()
+        end = AnswerCompletedEvent(answer_id=name.id, finish_reason=FinishReason.STOP)
+        await streams.append(name, [delta(0), end])
+        assert await streams.append(name, [delta(1)]) == 3
+        assert [event.is_terminal for event in await read(streams, name, None)] == [False, True, False]
+
+    async def test_concurrent_appends_leave_neither_gaps_nor_doubles(self, streams: EventStream) -> None:
+        name = a_stream()
+        ends = await asyncio.gather(*(streams.append(name, [delta(n)]) for n in range(40)))
+        assert sorted(ends) == list(range(1, 41))
+        events = await read(streams, name, None)
+        assert [event.position.sequence for event in events] == list(range(1, 41))
+
+    async def test_streams_do_not_mix(self, streams: EventStream) -> None:
+        mine, other = a_stream(), a_stream()
+        await streams.append(mine, [delta(0)])
+        await streams.append(other, [delta(7)])
+        assert [event.event for event in await read(streams, mine, None)] == [delta(0)]
+
+    async def test_a_follower_is_woken_at_once_and_when_the_stream_grows(self, streams: EventStream) -> None:
+        name = a_stream()
+        seen: list[int] = []
+
+        async def follow() -> None:
+            position: StreamPosition | None = None
+            async for _ in streams.follow(name):
+                for event in await streams.read(name, position) or []:
+                    position = event.position
+                    seen.append(position.sequence)
+                if len(seen) == 3:
+                    return
+
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            follower = asyncio.create_task(follow())
+            for number in range(3):
+                await streams.append(name, [delta(number)])
+                await asyncio.sleep(0)
+            await follower
+        assert seen == [1, 2, 3]
+
+
+class TestFakeEventStream(EventStreamContract):
+    @pytest.fixture
+    async def streams(self) -> AsyncIterator[FakeEventStream]:
+        yield FakeEventStream()

@@ -1,0 +1,95 @@
+"""Ports of one process that may die: each call is a step before it acts and another after it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+from lorebase.schemas.embeddings import EmbeddingModel, Embeddings
+from lorebase.schemas.search import ChunkVector, PartitionAddress, ScoredChunk, VectorQuery
+from tests.fakes.blob_store import FakeBlobStore
+from tests.fakes.chunk_index import FakeChunkIndex
+from tests.fakes.embedder import FakeEmbedder
+from tests.fakes.faults import Faults
+
+
+class FaultyIndex:
+    """A chunk index as one process sees it."""
+
+    def __init__(self, index: FakeChunkIndex, faults: Faults) -> None:
+        self._index = index
+        self._faults = faults
+
+    async def ensure_partition(self, address: PartitionAddress) -> None:
+        await self._index.ensure_partition(address)
+
+    async def upsert(self, address: PartitionAddress, rows: Sequence[ChunkVector]) -> None:
+        await self._faults.step()
+        # Dying in the middle leaves half of the rows.
+        half = len(rows) // 2
+        await self._index.upsert(address, rows[:half])
+        await self._faults.step()
+        await self._index.upsert(address, rows[half:])
+        await self._faults.step()
+
+    async def delete(
+        self, address: PartitionAddress, document_id: UUID, *, keep_generation: int | None = None
+    ) -> None:
+        await self._faults.step()
+        await self._index.delete(address, document_id, keep_generation=keep_generation)
+        await self._faults.step()
+
+    async def count(
+        self, address: PartitionAddress, document_id: UUID, *, generation: int | None = None
+    ) -> int:
+        await self._faults.step()
+        return await self._index.count(address, document_id, generation=generation)
+
+    async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
+        return await self._index.search(address, query)
+
+
+class FaultyBlobs:
+    """A blob store as one process sees it."""
+
+    def __init__(self, blobs: FakeBlobStore, faults: Faults) -> None:
+        self._blobs = blobs
+        self._faults = faults
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        await self._faults.step()
+        await self._blobs.put(key, chunks)
+        await self._faults.step()
+
+    @asynccontextmanager
+    async def open(self, key: str) -> AsyncIterator[Path]:
+        await self._faults.step()
+        async with self._blobs.open(key) as path:
+            yield path
+
+    def read(self, key: str) -> AsyncIterator[bytes]:
+        return self._blobs.read(key)
+
+    async def delete(self, key: str) -> None:
+        await self._faults.step()
+        await self._blobs.delete(key)
+        await self._faults.step()
+
+    def keys(self, prefix: str) -> AsyncIterator[str]:
+        return self._blobs.keys(prefix)
+
+
+class FaultyEmbedder:
+    """An embedder as one process sees it."""
+
+    def __init__(self, embedder: FakeEmbedder, faults: Faults) -> None:
+        self._embedder = embedder
+        self._faults = faults
+
+    async def embed(self, model: EmbeddingModel, texts: Sequence[str]) -> Embeddings:
+        await self._faults.step()
+        embedded = await self._embedder.embed(model, texts)
+        await self._faults.step()
+        return embedded

@@ -1,0 +1,141 @@
+"""Everything wired together on fakes: one database, an API process, and as many workers as a test wants."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from lorebase.core.config import Settings
+from lorebase.schemas.documents import Chunk, Document, UpsertDocument, UpsertedDocument
+from lorebase.schemas.events import StreamEvent, StreamKind, StreamName
+from lorebase.schemas.jobs import Job, JobKind, JobLane
+from lorebase.schemas.search import ChunkVector
+from lorebase.services.deletion import DeletionHandler
+from lorebase.services.documents import DocumentService
+from lorebase.services.embeddings import CachedEmbedder
+from lorebase.services.ingestion import IngestionHandler
+from lorebase.services.job_control import JobHandler
+from lorebase.services.job_events import JobEvents
+from lorebase.services.job_runner import JobRunner
+from lorebase.services.jobs import JobService
+from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.metadata_sync import MetadataSyncHandler
+from tests.factories import Tenant, make_settings
+from tests.fakes.blob_store import FakeBlobStore
+from tests.fakes.chunk_index import FakeChunkIndex
+from tests.fakes.clock import FakeClock
+from tests.fakes.embedder import FakeEmbedder
+from tests.fakes.event_stream import FakeEventStream
+from tests.fakes.faults import Faults
+from tests.fakes.faulty import FaultyBlobs, FaultyEmbedder, FaultyIndex
+from tests.fakes.job_queue import FakeJobQueue
+from tests.fakes.parser import FakeParser
+from tests.fakes.tokenizer import FakeTokenizer
+from tests.fakes.unit_of_work import FakeUnits, MemoryDatabase
+
+
+class World:
+    """The durable parts, and the services of an API process."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or make_settings()
+        self.clock = FakeClock()
+        self.database = MemoryDatabase(self.clock)
+        self.units = FakeUnits(self.database)
+        self.blobs = FakeBlobStore()
+        self.index = FakeChunkIndex()
+        self.embedder = FakeEmbedder()
+        self.parser = FakeParser()
+        self.queue = FakeJobQueue()
+        self.streams = FakeEventStream(self.clock)
+        self.events = JobEvents(self.streams)
+        self.documents = DocumentService(
+            units=self.units,
+            blobs=self.blobs,
+            queue=self.queue,
+            events=self.events,
+            clock=self.clock,
+            settings=self.settings,
+        )
+        self.jobs = JobService(units=self.units, queue=self.queue, events=self.events)
+
+    def handlers(self, faults: Faults | None = None) -> dict[JobKind, JobHandler]:
+        """The handlers of a worker process that may die."""
+        faults = faults or Faults()
+        units = FakeUnits(self.database, faults)
+        blobs, index = FaultyBlobs(self.blobs, faults), FaultyIndex(self.index, faults)
+        cached = CachedEmbedder(units=units, embedder=FaultyEmbedder(self.embedder, faults))
+        analyser = KeywordAnalyser()
+        return {
+            JobKind.INGEST: IngestionHandler(
+                units=units,
+                blobs=blobs,
+                parser=self.parser,
+                tokenizer=FakeTokenizer(),
+                cached_embedder=cached,
+                index=index,
+                analyser=analyser,
+                settings=self.settings,
+            ),
+            JobKind.DELETE: DeletionHandler(units=units, blobs=blobs, index=index, settings=self.settings),
+            JobKind.SYNC_METADATA: MetadataSyncHandler(
+                units=units,
+                cached_embedder=cached,
+                index=index,
+                analyser=analyser,
+                settings=self.settings,
+            ),
+        }
+
+    def runner(self, faults: Faults | None = None) -> JobRunner:
+        """The runner of a worker process that may die."""
+        faults = faults or Faults()
+        return JobRunner(
+            units=FakeUnits(self.database, faults),
+            handlers=self.handlers(faults),
+            events=self.events,
+            settings=self.settings,
+            clock=self.clock,
+        )
+
+    async def run_all(self) -> int:
+        """A healthy worker does all that is due, whatever it takes; returns how many jobs it ran."""
+        runner, total = self.runner(), 0
+        while ran := await runner.run_due(JobLane.DOCUMENTS):
+            total += ran
+        return total
+
+    async def upsert(self, tenant: Tenant, body: str, **given: object) -> UpsertedDocument:
+        """Stores text and upserts it."""
+        upload = await self.documents.store_text(tenant.principal, body, "text/plain")
+        fields = {"knowledge_base_id": tenant.knowledge_base.id, "upload": upload, **given}
+        return await self.documents.upsert(tenant.principal, UpsertDocument.model_validate(fields))
+
+    def document(self, document_id: UUID) -> Document:
+        """The row of a document, tombstones too."""
+        return self.database.state.documents[document_id]
+
+    def job(self, job_id: UUID) -> Job:
+        """The row of a job."""
+        return self.database.state.jobs[job_id]
+
+    def jobs_about(self, subject_id: UUID) -> list[Job]:
+        """All jobs of a subject, oldest first."""
+        return [job for job in self.database.state.jobs.values() if job.subject_id == subject_id]
+
+    def vectors(self, document_id: UUID) -> list[ChunkVector]:
+        """All rows of a document in the index, of every generation."""
+        rows = [row for partition in self.index.partitions.values() for row in partition.values()]
+        mine = [row for row in rows if row.document_id == document_id]
+        return sorted(mine, key=lambda row: (row.generation, row.ordinal))
+
+    def events_of(self, job: Job) -> list[StreamEvent]:
+        """What the stream of a job holds."""
+        return self.streams.of(StreamName(kind=StreamKind.JOB, workspace_id=job.workspace_id, id=job.id))
+
+    async def searchable(self, tenant: Tenant, document_id: UUID) -> list[Chunk]:
+        """Passages of the document that a search could show: found by vectors and passed by the check."""
+        ids = [row.chunk_id for row in self.vectors(document_id)]
+        async with self.units.for_workspace(tenant.workspace.id) as uow:
+            index_ids = [index.id for index in await uow.embeddings.indexes_of(tenant.knowledge_base.id)]
+            shown = await uow.chunks.check(ids, index_ids, None)
+        return sorted(shown.values(), key=lambda chunk: chunk.ordinal)
