@@ -8,6 +8,10 @@ import typer
 
 from lorebase import __version__
 from lorebase.cli import administration, stack
+from lorebase.cli.ask import ask
+from lorebase.cli.ingest import ingest
+from lorebase.cli.key import key_commands
+from lorebase.cli.search import search
 from lorebase.core.errors import LorebaseError
 
 app = typer.Typer(
@@ -15,6 +19,10 @@ app = typer.Typer(
 )
 app.command("migrate")(administration.migrate)
 app.add_typer(administration.workspace_commands, name="workspace")
+app.command("ingest")(ingest)
+app.command("search")(search)
+app.command("ask")(ask)
+app.add_typer(key_commands, name="key")
 app.command("up")(stack.up)
 app.command("status")(stack.status)
 app.command("down")(stack.down)

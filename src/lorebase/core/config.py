@@ -157,6 +157,14 @@ class WorkerSettings(_Group):
     )
 
 
+class ClientSettings(_Group):
+    """Which Lorebase the command line talks to; what `up` wrote to credentials.json when absent."""
+
+    url: str | None = Field(None, description="GraphQL endpoint, such as http://127.0.0.1:8000/graphql.")
+    api_key: SecretStr | None = Field(None, description="API key of the workspace to work in.")
+    client_timeout_seconds: float = 60.0
+
+
 class ObservabilitySettings(_Group):
     """Logs and metrics."""
 
@@ -165,7 +173,13 @@ class ObservabilitySettings(_Group):
 
 
 class Settings(
-    StoreSettings, ModelSettings, EdgeSettings, ContentSettings, WorkerSettings, ObservabilitySettings
+    StoreSettings,
+    ModelSettings,
+    EdgeSettings,
+    ContentSettings,
+    WorkerSettings,
+    ClientSettings,
+    ObservabilitySettings,
 ):
     """All settings, read once at the start of a process and passed on by constructors."""
 

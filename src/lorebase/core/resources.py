@@ -12,3 +12,8 @@ def resource_directory(name: str) -> Path:
     if packaged.is_dir():
         return packaged
     return Path(__file__).resolve().parents[3] / name
+
+
+def read_operation(name: str) -> str:
+    """The GraphQL operation of a user story, such as `search` or `ask-question`."""
+    return (resource_directory("schema") / "operations" / f"{name}.graphql").read_text(encoding="utf-8")
