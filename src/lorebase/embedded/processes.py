@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
@@ -44,6 +45,16 @@ def resident_bytes(pid: int) -> int | None:
         with contextlib.suppress(psutil.Error):
             total += int(process.memory_info().rss)
     return total
+
+
+def working_in(directory: Path, name: str) -> list[tuple[int, float]]:
+    """Processes (id, birth) of that name whose working folder is `directory`."""
+    found = []
+    for process in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.info["name"] == name and process.cwd() == str(directory):
+                found.append((process.pid, float(process.create_time())))
+    return found
 
 
 def wait_or_kill(processes: Iterable[tuple[int, float]], patience_seconds: float) -> list[int]:

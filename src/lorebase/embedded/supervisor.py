@@ -16,7 +16,8 @@ from lorebase.embedded.guard import guard_if_needed
 from lorebase.embedded.home import Home, locate_home, open_home
 from lorebase.embedded.journal import Journal
 from lorebase.embedded.plan import Plan, default_plan
-from lorebase.embedded.processes import is_same, resident_bytes, wait_or_kill
+from lorebase.embedded.postgres_place import known_data_directory
+from lorebase.embedded.processes import is_same, resident_bytes, wait_or_kill, working_in
 from lorebase.embedded.run_directory import remove_run_directory
 from lorebase.embedded.stages import StageRunner
 from lorebase.embedded.state import HomeLock, StackRecord, is_locked, read_state
@@ -136,9 +137,9 @@ def _already_running(home: Home) -> AlreadyRunning:
 
 
 def _end_orphans(home: Home) -> None:
-    # Stores that outlive a killed supervisor are closing their files; they are given the time.
+    # Stores that outlive a killed supervisor are closing their files; they are given the time. PostgreSQL
+    # refuses to start while a backend of its predecessor lives, and backends outlive a killed postmaster.
     record = read_state(home.state)
-    if record:
-        wait_or_kill(
-            [(part.pid, part.born) for part in record.parts if part.pid and part.born], _ORPHAN_SECONDS
-        )
+    parts = record.parts if record else []
+    left = [(part.pid, part.born) for part in parts if part.pid and part.born]
+    wait_or_kill([*left, *working_in(known_data_directory(home), "postgres")], _ORPHAN_SECONDS)

@@ -32,13 +32,11 @@ def valkey_binary() -> Path:
     return binary
 
 
-def valkey_part(
-    data: Path, socket: Path, log: Path, environment: dict[str, str], binary: Path | None = None
-) -> Part:
+def valkey_part(data: Path, socket: Path, log: Path, environment: dict[str, str]) -> Part:
     """Valkey that keeps every write in `data` and never evicts a queued job."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = (
-        str(binary or valkey_binary()),
+        str(valkey_binary()),
         *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
         *("--dir", str(data), "--appendonly", "yes", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--daemonize", "no"),

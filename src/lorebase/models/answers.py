@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -35,7 +36,7 @@ conversations = Table(
     *tenant_identity(),
     Column("title", Text, nullable=False),
     Column("title_key", Text, nullable=False),
-    Column("message_count", Integer, nullable=False, server_default="0"),
+    Column("message_count", Integer, nullable=False, server_default=text("0")),
     Column("last_message_at", DateTime(timezone=True), nullable=False),
     *timestamps(),
     belongs_to_workspace("conversations"),

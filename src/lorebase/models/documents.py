@@ -53,7 +53,7 @@ documents = Table(
     Column("generation", BigInteger, nullable=False),
     Column("live_generation", BigInteger),
     Column("current_version_id", Uuid),
-    Column("version", Integer, nullable=False, server_default="1"),
+    Column("version", Integer, nullable=False, server_default=text("1")),
     *timestamps(),
     reference("documents_knowledge_base", "knowledge_bases", {"knowledge_base_id": "id"}),
     reference(

@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 
 from lorebase.models.base import (
@@ -55,7 +56,7 @@ embedding_indexes = Table(
     Column("knowledge_base_id", Uuid, nullable=False),
     Column("model_id", Uuid, nullable=False),
     Column("job_id", Uuid),
-    Column("progress", Double, nullable=False, server_default="0"),
+    Column("progress", Double, nullable=False, server_default=text("0")),
     Column("activated_at", DateTime(timezone=True)),
     *timestamps(),
     reference("embedding_indexes_knowledge_base", "knowledge_bases", {"knowledge_base_id": "id"}),

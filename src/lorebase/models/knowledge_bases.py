@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from lorebase.models.base import belongs_to_workspace, metadata, reference, tenant_identity, timestamps
@@ -20,7 +20,7 @@ knowledge_bases = Table(
     Column("chunk_overlap_tokens", Integer, nullable=False),
     Column("metadata_fields", JSONB, nullable=False),
     Column("active_index_id", Uuid, nullable=False),
-    Column("version", Integer, nullable=False, server_default="1"),
+    Column("version", Integer, nullable=False, server_default=text("1")),
     *timestamps(),
     belongs_to_workspace("knowledge_bases"),
     # A knowledge base and its first index are made together, each naming the other.

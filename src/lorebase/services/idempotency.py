@@ -9,8 +9,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, JsonValue
 
+from lorebase.core.errors import BadInput
 from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.schemas.workspaces import Principal
+from lorebase.services.text_rules import refuse_unstorable
+
+KEY_CHARACTERS = 255
 
 # A blob is stored anew for every attempt, so its key says nothing about what was asked.
 _NOT_INPUT: Mapping[str, bool | set[str]] = {"idempotency_key": True, "upload": {"blob_key"}}
@@ -49,9 +53,10 @@ class Replay:
         self._command = command
 
     async def earlier(self) -> dict[str, JsonValue] | None:
-        """What was kept by the first call with this key; Conflict(IDEMPOTENCY_MISMATCH) for other input."""
+        """What was kept by the first call with this key; Conflict(IDEMPOTENCY_MISMATCH), BadInput."""
         if self._key is None:
             return None
+        _check_key(self._key)
         stored = await self._uow.idempotency.claim(
             self._principal_id, self._key, self._mutation, fingerprint(self._command)
         )
@@ -66,6 +71,13 @@ class Replay:
             return
         plain = {name: str(value) if isinstance(value, UUID) else value for name, value in result.items()}
         await self._uow.idempotency.store(self._principal_id, self._key, json.dumps(plain))
+
+
+def _check_key(key: str) -> None:
+    field = ["idempotencyKey"]
+    refuse_unstorable(key, field)
+    if not 0 < len(key) <= KEY_CHARACTERS:
+        raise BadInput(f"An idempotency key has 1 to {KEY_CHARACTERS} characters.", field=field)
 
 
 def kept_id(kept: Mapping[str, JsonValue], name: str) -> UUID:

@@ -66,8 +66,9 @@ class JobService:
         require(principal, ApiScope.WRITE)
         async with self._units.for_workspace(principal.workspace_id) as uow:
             replay = Replay(uow, principal, "cancelJob", idempotency_key, {"id": str(job_id)})
+            repeated = await replay.earlier() is not None
             job = await uow.jobs.get(job_id)
-            if await replay.earlier() is not None or job.is_terminal:
+            if repeated or job.is_terminal:
                 return job
             refuse_unstoppable(job)
             await locked_document(uow, job)
@@ -88,8 +89,9 @@ class JobService:
         require(principal, ApiScope.WRITE)
         async with self._units.for_workspace(principal.workspace_id) as uow:
             replay = Replay(uow, principal, "retryJob", idempotency_key, {"id": str(job_id)})
+            repeated = await replay.earlier() is not None
             job = await uow.jobs.get(job_id)
-            if await replay.earlier() is not None:
+            if repeated:
                 return job
             document = await locked_document(uow, job)
             job = await uow.jobs.restart(job_id)

@@ -16,21 +16,28 @@ DESCRIPTION_CHARACTERS = 2000
 CHUNK_TOKENS_MINIMUM = 64
 BUILT_IN_FACETS = frozenset({"mediaType", "language", "tags"})
 
+_USUAL_OVERLAP = 32
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*")
 _PATH_CHARACTERS = 128
 
 
-def checked_chunking(max_tokens: int | None, overlap_tokens: int, model: EmbeddingModel) -> ChunkingRules:
-    """How text is cut; the largest chunk is what the model reads unless a smaller one is asked for."""
+def checked_chunking(
+    max_tokens: int | None, overlap_tokens: int | None, model: EmbeddingModel
+) -> ChunkingRules:
+    """How text is cut; the largest chunk is what the model reads unless a smaller one is asked for.
+
+    Without a wish (None) neighbours share what is usual, as far as the largest chunk allows.
+    """
     limit = model.max_input_tokens
     largest = limit if max_tokens is None else max_tokens
     if not min(CHUNK_TOKENS_MINIMUM, limit) <= largest <= limit:
         message = f"Chunks have {CHUNK_TOKENS_MINIMUM} to {limit} tokens with this model."
         raise BadInput(message, field=["chunking", "maxTokens"])
-    if not 0 <= overlap_tokens < largest / 2:
+    shared = min(_USUAL_OVERLAP, (largest - 1) // 2) if overlap_tokens is None else overlap_tokens
+    if not 0 <= shared < largest / 2:
         message = "Neighbouring chunks share fewer tokens than half of the largest chunk."
         raise BadInput(message, field=["chunking", "overlapTokens"])
-    return ChunkingRules(max_tokens=largest, overlap_tokens=overlap_tokens)
+    return ChunkingRules(max_tokens=largest, overlap_tokens=shared)
 
 
 def checked_description(description: str | None) -> str | None:

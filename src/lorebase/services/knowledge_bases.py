@@ -35,6 +35,7 @@ from lorebase.services.knowledge_base_rules import (
     in_use,
 )
 from lorebase.services.slugs import checked_slug, numbered, slug_from
+from lorebase.services.text_rules import refuse_unstorable
 from lorebase.services.workspaces import checked_name
 
 _SLUG_TRIES = 100
@@ -69,13 +70,15 @@ class KnowledgeBaseService:
     ) -> KnowledgeBase:
         now = self._clock.now()
         name = checked_name(command.name)
+        overlap_given = "chunk_overlap_tokens" in command.model_fields_set
+        overlap = command.chunk_overlap_tokens if overlap_given else None
         return KnowledgeBase(
             id=new_id(),
             workspace_id=uow.workspace_id,
             slug=checked_slug(command.slug) if command.slug else await _free_slug(uow, name),
             name=name,
             description=checked_description(command.description),
-            chunking=checked_chunking(command.chunk_max_tokens, command.chunk_overlap_tokens, model),
+            chunking=checked_chunking(command.chunk_max_tokens, overlap, model),
             metadata_fields=checked_fields(command.metadata_fields),
             active_index_id=new_id(),
             version=1,
@@ -136,6 +139,7 @@ class KnowledgeBaseService:
     async def by_slug(self, principal: Principal, slug: str) -> KnowledgeBase | None:
         """One by slug."""
         require(principal, ApiScope.READ)
+        refuse_unstorable(slug, ["slug"])
         async with self._units.for_workspace(principal.workspace_id) as uow:
             return await uow.knowledge_bases.by_slug(slug)
 

@@ -38,6 +38,7 @@ _JSON_START = re.compile(
 _OBJECT_START = re.compile(r'\s*+\{\s*+"(?:[^"\\\n]|\\.)*+"\s*+:')
 _PDF_HEADER = re.compile(rb"(?:^|[\r\n])%PDF-\d")
 _NOT_IN_TEXT = re.compile(rb"[\x01-\x07\x0e-\x1a\x1c-\x1f\x7f]")
+_NOT_AT_ENDS = " .\u200c\u200d"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 _TEXTUAL_MAGIC = (rb"{\rtf", b"%!PS", b"!<arch>\n", b"-----BEGIN PGP MESSAGE")
@@ -78,18 +79,18 @@ def safe_file_name(name: str) -> str:
     """A label made from a sender's file name: NFC, without folders, control or bidi characters, at most 200
     characters with its extension kept. Never used as a path."""
     last = unicodedata.normalize("NFC", name[-4096:]).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    kept = "".join(character for character in last if _fit_for_label(character)).strip(" .")
+    kept = "".join(character for character in last if _fit_for_label(character)).strip(_NOT_AT_ENDS)
     stem, dot, extension = kept.rpartition(".")
     if len(kept) > 200 and dot and len(extension) <= 20:
         return stem[: 199 - len(extension)] + "." + extension
-    return kept[:200] or "unnamed"
+    return kept[:200].strip(_NOT_AT_ENDS) or "unnamed"
 
 
 def _fit_for_label(character: str) -> bool:
     # Zero-width joiners are format characters, but Persian names and joined emoji need them.
     if character in "\u200c\u200d":
         return True
-    return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+    return unicodedata.category(character) not in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 
 
 def _extension(file_name: str | None) -> str:

@@ -13,8 +13,8 @@ _STOPS = re.compile("[.!?…。！？｡．؟۔।॥።]++[\"'”’»)\\]」�
 _WIDE_STOPS = frozenset("。！？｡．")
 _ABBREVIATIONS = (
     "e.g i.e cf vs mr mrs ms dr prof st sr jr fig figs eq eqs no nos vol pp p ch sec approx ca etc al resp "
-    "dept univ inc ltd corp co gen col lt sgt capt rev hon ed eds trans jan feb mar apr jun jul aug sep sept oct "
-    "nov dec bzw z.b d.h u.a usw vgl nr abb bspw ggf inkl sog str m.a.w bijv blz art núm pág ej sra dra"
+    "dept univ inc ltd corp co gen col lt sgt capt rev hon ed eds trans jan feb mar apr jun jul aug sep sept "
+    "oct nov dec bzw z.b d.h u.a usw vgl nr abb bspw ggf inkl sog str m.a.w bijv blz art núm pág ej sra dra"
 )
 _NOT_THE_END = frozenset(_ABBREVIATIONS.split())
 _LAST_WORD = re.compile(r"[\w.]{1,12}\Z")

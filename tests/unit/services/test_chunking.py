@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from lorebase.core.media_types import MediaType
@@ -102,7 +104,7 @@ def test_neighbours_in_a_section_share_whole_sentences() -> None:
     sentences = [f"Number {index} says {words(8)}." for index in range(9)]
     chunks = cut(plain(" ".join(sentences)), max_tokens=60, overlap_tokens=15)
     assert len(chunks) > 1
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         shared = plain_text_between(after.start_offset, before.end_offset, " ".join(sentences))
         assert shared in sentences
 
@@ -211,31 +213,31 @@ def test_rules_without_room_for_anything_are_refused() -> None:
 
 
 HOSTILE = {
-    "full stops": "." * 1_000_000,
-    "full stops apart": ". " * 500_000,
-    "exclamations then a letter": "!" * 999_999 + "a",
-    "spaces": " " * 999_999 + "a",
-    "line feeds": "a" + "\n" * 999_998 + "a",
-    "lines of one letter": "a\n" * 500_000,
-    "paragraphs of one letter": "a\n\n" * 333_333,
-    "open brackets": '.")]' * 250_000,
-    "abbreviations": "e.g. " * 200_000,
-    "initials": "A. " * 333_333,
-    "zero width": "\u200b\n" * 500_000,
-    "flags": "\U0001f1e6" * 1_000_000,
-    "joiners": "\u200d" * 1_000_000,
-    "wide stops": "。" * 1_000_000,
-    "fences": "```\n" * 250_000,
+    "full stops": "." * 200_000,
+    "full stops apart": ". " * 100_000,
+    "exclamations then a letter": "!" * 199_999 + "a",
+    "spaces": " " * 199_999 + "a",
+    "line feeds": "a" + "\n" * 199_999 + "a",
+    "lines of one letter": "a\n" * 100_000,
+    "paragraphs of one letter": "a\n\n" * 66_666,
+    "open brackets": '.")]' * 50_000,
+    "abbreviations": "e.g. " * 40_000,
+    "initials": "A. " * 66_666,
+    "zero width": "\u200b\n" * 100_000,
+    "flags": "\U0001f1e6" * 200_000,
+    "joiners": "\u200d" * 200_000,
+    "wide stops": "。" * 200_000,
+    "fences": "```\n" * 50_000,
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_megabyte_costs_a_bounded_amount_of_work(name: str) -> None:
+def test_a_hostile_text_costs_a_bounded_amount_of_work(name: str) -> None:
     text = HOSTILE[name]
     tokenizer = FakeTokenizer()
     rules = ChunkingRules(max_tokens=256, overlap_tokens=32)
     chunks = chunk(plain(text), rules, tokenizer)
     assert tokenizer.characters <= 4 * len(text)
-    assert tokenizer.calls <= 200
+    assert tokenizer.calls <= 40
     assert len(chunks) <= len(text) / 100
     assert all(part.token_count <= 256 and len(part.text) <= 2048 for part in chunks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,7 +70,7 @@ def chunks_of(document: ParsedDocument, rules: ChunkingRules) -> list[ChunkDraft
     return chunk(document, rules, FakeTokenizer())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(documents(), RULES)
 def test_every_chunk_is_exactly_its_slice_of_the_text(document: ParsedDocument, rules: ChunkingRules) -> None:
     for part in chunks_of(document, rules):
@@ -76,17 +78,19 @@ def test_every_chunk_is_exactly_its_slice_of_the_text(document: ParsedDocument, 
         assert part.text.strip() == part.text != ""
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(documents(), RULES)
 def test_every_visible_character_is_in_a_chunk(document: ParsedDocument, rules: ChunkingRules) -> None:
     covered: set[int] = set()
     for part in chunks_of(document, rules):
         covered.update(range(part.start_offset, part.end_offset))
-    missed = [place for place, letter in enumerate(document.text) if not letter.isspace() and place not in covered]
+    missed = [
+        place for place, letter in enumerate(document.text) if not letter.isspace() and place not in covered
+    ]
     assert missed == []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(documents(), RULES)
 def test_no_chunk_is_larger_than_the_rules_allow(document: ParsedDocument, rules: ChunkingRules) -> None:
     tokenizer = FakeTokenizer()
@@ -96,37 +100,35 @@ def test_no_chunk_is_larger_than_the_rules_allow(document: ParsedDocument, rules
         assert len(part.text) <= rules.max_tokens * 8
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(documents(), RULES)
 def test_chunks_are_numbered_and_their_starts_and_ends_ascend(
     document: ParsedDocument, rules: ChunkingRules
 ) -> None:
     chunks = chunks_of(document, rules)
     assert [part.ordinal for part in chunks] == list(range(len(chunks)))
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         assert before.start_offset < after.start_offset
         assert before.end_offset < after.end_offset
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(documents(), RULES)
 def test_neighbours_share_no_more_than_asked_for(document: ParsedDocument, rules: ChunkingRules) -> None:
     chunks = chunks_of(document, rules)
     tokenizer = FakeTokenizer()
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         shared = document.text[after.start_offset : max(after.start_offset, before.end_offset)]
         assert tokenizer.count(shared) <= rules.overlap_tokens + 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(documents(), RULES)
-def test_the_same_document_is_always_cut_the_same_way(
-    document: ParsedDocument, rules: ChunkingRules
-) -> None:
+def test_the_same_document_is_always_cut_the_same_way(document: ParsedDocument, rules: ChunkingRules) -> None:
     assert chunks_of(document, rules) == chunks_of(document, rules)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=30), st.sampled_from([40, 64]))
 def test_chunks_of_ordinary_prose_end_where_sentences_end(lengths: list[int], max_tokens: int) -> None:
     text = " ".join("Word" + " word" * (length - 1) + "." for length in lengths)

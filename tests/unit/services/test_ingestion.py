@@ -5,28 +5,18 @@ from __future__ import annotations
 import pytest
 
 from lorebase.core.errors import DocumentRefused, ErrorCode, Permanent, Transient, Unavailable
+from lorebase.core.ids import new_id
 from lorebase.schemas.documents import DocumentStatus, UpdateDocument
 from lorebase.schemas.jobs import JobKind, JobStage, JobStatus
-from lorebase.schemas.knowledge_bases import MetadataField, MetadataFieldType
 from lorebase.services.chunk_ids import chunk_id
 from lorebase.services.embedding_text import embedding_text
 from lorebase.services.keywords import ANALYSER_VERSION, KeywordAnalyser
-from tests.factories import Tenant, add_tenant
+from tests.factories import Tenant, make_model
 from tests.fakes.embedder import word_vector
 from tests.fakes.faults import Crash, Faults
 from tests.fakes.world import World
 
 BODY = "# Lighthouses\n\n" + " ".join(f"The lamp number {n} burns on the {n}th cliff." for n in range(30))
-
-
-@pytest.fixture
-async def world() -> World:
-    return World()
-
-
-@pytest.fixture
-async def tenant(world: World) -> Tenant:
-    return await add_tenant(world.database, MetadataField(path="author.name", type=MetadataFieldType.STRING))
 
 
 async def test_an_accepted_document_becomes_searchable(world: World, tenant: Tenant) -> None:
@@ -73,7 +63,7 @@ async def test_keyword_postings_are_written_with_title_and_language(world: World
     ("body", "expected"),
     [
         ("# The heading\n\ntext", "The heading"),
-        ("No heading here, only a few words.", "No heading here, only a few words."),
+        ("No heading here.", "No heading here."),
     ],
 )
 async def test_a_title_is_taken_from_the_source_when_none_was_given(
@@ -94,9 +84,7 @@ async def test_the_extracted_text_is_kept_with_its_version(world: World, tenant:
     assert world.database.state.texts[version_id] == BODY
 
 
-async def test_a_new_version_leaves_the_old_one_searchable_until_it_is_ready(
-    world: World, tenant: Tenant
-) -> None:
+async def test_a_new_version_leaves_the_old_one_searchable_until_ready(world: World, tenant: Tenant) -> None:
     first = await world.upsert(tenant, BODY, external_id="x")
     await world.run_all()
     world.embedder.failure = Transient("no", code=ErrorCode.MODEL_MISBEHAVED)
@@ -244,9 +232,7 @@ async def test_a_rerun_after_a_crash_pays_for_no_vector_twice(world: World, tena
     assert len(set(texts_embedded(world))) == len(texts_embedded(world)) > len(paid)
 
 
-async def test_rows_of_an_attempt_that_cut_the_text_otherwise_are_removed(
-    world: World, tenant: Tenant
-) -> None:
+async def test_rows_of_an_attempt_that_cut_otherwise_are_removed(world: World, tenant: Tenant) -> None:
     accepted = await world.upsert(tenant, BODY)
     document_id = accepted.document.id
     await world.run_all()
@@ -266,10 +252,8 @@ async def test_rows_of_an_attempt_that_cut_the_text_otherwise_are_removed(
 async def test_every_kept_index_gets_its_rows(world: World, tenant: Tenant) -> None:
     async with world.units.for_workspace(tenant.workspace.id) as uow:
         [active] = await uow.embeddings.indexes_of(tenant.knowledge_base.id)
-    other_model = tenant.model.model_copy(
-        update={"collection": "chunks_other", "dimensions": 8, "id": tenant.workspace.id}
-    )
-    other = active.model_copy(update={"id": tenant.key.id, "model": other_model, "activated_at": None})
+    model = make_model(collection="chunks_other", dimensions=8)
+    other = active.model_copy(update={"id": new_id(), "model": model, "activated_at": None})
     world.database.state.indexes[other.id] = other
     accepted = await world.upsert(tenant, BODY)
     await world.run_all()
@@ -279,9 +263,7 @@ async def test_every_kept_index_gets_its_rows(world: World, tenant: Tenant) -> N
     assert {key[0] for key in held if key[1] == accepted.document.id} == {active.id, other.id}
 
 
-async def test_metadata_changed_during_the_first_ingestion_reaches_the_index(
-    world: World, tenant: Tenant
-) -> None:
+async def test_metadata_changed_during_ingestion_reaches_the_index(world: World, tenant: Tenant) -> None:
     accepted = await world.upsert(tenant, BODY)
     assert accepted.job is not None
     faults = Faults()
@@ -302,9 +284,7 @@ async def test_metadata_changed_during_the_first_ingestion_reaches_the_index(
     assert {row.tags for row in world.vectors(accepted.document.id)} == {("late",)}
 
 
-async def test_newer_content_during_an_ingestion_ends_the_older_job_quietly(
-    world: World, tenant: Tenant
-) -> None:
+async def test_newer_content_ends_the_older_ingestion_quietly(world: World, tenant: Tenant) -> None:
     first = await world.upsert(tenant, BODY, external_id="x")
     assert first.job is not None
     faults = Faults()

@@ -24,6 +24,7 @@ from graphql import (
 from lorebase.api.graphql.directives import Cost
 
 DEFAULT_PAGE = 20
+LARGEST_PAGE = 100
 
 
 def price(
@@ -96,7 +97,8 @@ class _Pricer:
         found = [size for size in sizes if size is not None]
         defaults = [field.args[name].default_value for name in names]
         found = found or [size for size in defaults if isinstance(size, int)]
-        return max([*found, 1]) if found else DEFAULT_PAGE
+        # A larger page is refused by the field itself, with a better message.
+        return min(max([*found, 1]), LARGEST_PAGE) if found else DEFAULT_PAGE
 
     def _number(self, value: object) -> int | None:
         if isinstance(value, IntValueNode):

@@ -54,14 +54,15 @@ class _ForkServer:
         self._poll.register(self._control, select.POLLIN)
         self._poll.register(self._death_reader, select.POLLIN)
         while True:
-            for descriptor, _ in self._poll.poll():
-                if descriptor == self._death_reader:
-                    self._bury_the_dead()
-                elif descriptor != self._control.fileno():
-                    self._kill(descriptor)
-                elif not self._accept():
-                    self._kill_all()
-                    return
+            ready = {descriptor for descriptor, _ in self._poll.poll()}
+            # In this order: a closed descriptor's number may be given out again by the next step.
+            for descriptor in ready & self._pid_of_descriptor.keys():
+                self._kill(descriptor)
+            if self._death_reader in ready:
+                self._bury_the_dead()
+            if self._control.fileno() in ready and not self._accept():
+                self._kill_all()
+                return
 
     def _accept(self) -> bool:
         kind, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
@@ -105,6 +106,7 @@ class _ForkServer:
             # Often nobody waits for the news: the child was killed because the asker had left.
             with contextlib.suppress(OSError):
                 connection.sendall(TRAILER.pack(TRAILER_MARK, os.waitstatus_to_exitcode(status)))
+            _drain(connection)
             connection.close()
 
     def _kill(self, descriptor: int) -> None:
@@ -114,6 +116,16 @@ class _ForkServer:
     def _kill_all(self) -> None:
         for pid in self._connections:
             os.kill(pid, signal.SIGKILL)
+        for pid in self._connections:
+            os.waitpid(pid, 0)
+
+
+def _drain(connection: socket.socket) -> None:
+    # A socket closed with a request unread would reset the connection, and the exit status be lost.
+    connection.setblocking(False)
+    with contextlib.suppress(OSError):
+        while connection.recv(65_536):
+            continue
 
 
 def _ended_children() -> Iterator[tuple[int, int]]:

@@ -20,6 +20,7 @@ _DROPPED = frozenset(_NOT_READ.split())
 _PARAGRAPHS = frozenset(_STAND_APART.split())
 _MAKES_LAYOUT = frozenset(_NEVER_IN_ROWS.split())
 _PERMALINK_CLASSES = frozenset(_LINKS_TO_SELF.split())
+_LINES = frozenset(("br", "li", "tr", "text", "title", "desc"))
 _TIGHT = frozenset(("p", "div", "dt", "dd", "ul", "ol"))
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _PERMALINK_MARKS = frozenset(("¶", "#", "§"))
@@ -97,16 +98,16 @@ class _Walk:
             self._lists.pop()
         elif tag in ("td", "th") and not self._in_layout(element):
             self._cells -= 1
-        self._separate(tag)
+        self._separate(tag, closing=True)
 
-    def _separate(self, tag: str) -> None:
+    def _separate(self, tag: str, *, closing: bool = False) -> None:
         if self._verbatim is not None:
-            if tag == "br":
+            if tag == "br" and not closing:
                 self._verbatim.append("\n")
         elif self._cells and tag not in ("tr", "table"):
             # A cell stays on its row's line whatever it holds.
             self._writer.words(" " if tag in _PARAGRAPHS or tag == "br" else "")
-        elif tag in ("br", "li", "tr", "option"):
+        elif tag in _LINES:
             self._writer.separate(1)
         elif tag in _PARAGRAPHS:
             self._writer.separate(1 if self._lists and tag in _TIGHT else 2)

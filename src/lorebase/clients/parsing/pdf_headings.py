@@ -53,14 +53,18 @@ def body_height_of(pages: list[list[Line]]) -> float:
 def _by_outline(pages: list[list[Line]], outline: Iterable[OutlineEntry]) -> Places:
     found: Places = {}
     next_line: dict[int, int] = {}
+    bare_lines: dict[int, list[str]] = {}
     for entry in outline:
         title = _bare(entry.title)
         if not title or not 0 <= entry.page < len(pages):
             continue
         page = pages[entry.page]
+        if entry.page not in bare_lines:
+            bare_lines[entry.page] = [_bare(line.text) for line in page]
+        bare = bare_lines[entry.page]
         start = next_line.get(entry.page, 0)
         for place in range(start, len(page)):
-            count = _matching_lines(page, place, title) or _begins_where_it_leads(page[place], entry, title)
+            count = _matching_lines(bare, place, title) or _begins_where_it_leads(page[place], entry, title)
             if count:
                 heading = Place(min(entry.level, 6), len(found))
                 found.update({id(line): heading for line in page[place : place + count]})
@@ -69,11 +73,11 @@ def _by_outline(pages: list[list[Line]], outline: Iterable[OutlineEntry]) -> Pla
     return found
 
 
-def _matching_lines(page: list[Line], place: int, title: str) -> int:
+def _matching_lines(bare: list[str], place: int, title: str) -> int:
     """How many lines from `place` on make up the title: 1, 2 or 3, or 0 if they do not."""
     joined = ""
-    for count, line in enumerate(page[place : place + 3], start=1):
-        joined += _bare(line.text)
+    for count, line in enumerate(bare[place : place + 3], start=1):
+        joined += line
         if joined.endswith(title) and _NUMBERING.fullmatch(joined[: len(joined) - len(title)]):
             return count
         if len(joined) > len(title) + 16:

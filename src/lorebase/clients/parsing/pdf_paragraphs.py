@@ -10,8 +10,10 @@ from lorebase.clients.parsing.block_writer import BlockWriter
 from lorebase.clients.parsing.pdf_headings import Place, Places
 from lorebase.clients.parsing.pdf_lines import HYPHEN, Line
 
-_BROKEN = re.compile(rf"(\w*){HYPHEN} ?(\w*)")
-_HYPHENATED = re.compile(r"\w+-\w+")
+# Looked for from the beginning of a word only, or a word of a megabyte would take hours.
+_BROKEN = re.compile(rf"(?<!\w)(\w*+){HYPHEN} ?(\w*+)")
+_HYPHENATED = re.compile(r"(?<!\w)\w++-\w++")
+_WRAPPED_CHARACTERS = 25
 _ENDS = (".", "!", "?", ":", ";", "。", "！", "？")
 _CONTENTS_ENTRY = re.compile(r"… \w{1,6}$")
 _ITEM = re.compile(r"(?:[•◦▪‣●○■–—*\-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s")
@@ -71,7 +73,7 @@ class ParagraphWriter:
             self._writer.words(" ")
 
     def _write(self, text: str) -> None:
-        self._writer.words(_BROKEN.sub(self._mended, text))
+        self._writer.words(_BROKEN.sub(self._mended, text).replace(HYPHEN, ""))
 
     def _mended(self, match: re.Match[str]) -> str:
         before, after = match.groups()
@@ -110,7 +112,7 @@ class _Layout:
 
     def _is_full(self, line: Line) -> bool:
         edge = self._right[_column(line)]
-        return line.right >= edge - 0.15 * (edge - line.left)
+        return len(line.text) >= _WRAPPED_CHARACTERS and line.right >= edge - 0.15 * (edge - line.left)
 
 
 def _column(line: Line) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,8 @@ from lorebase.repositories.milvus.library import MilvusException, RpcError
 
 _PARTITION_NOT_FOUND = 200
 _INVALID_PARAMETER = 1100
-_PARTITION_MESSAGES = ("partition not found", "partition name not found")
+# Older servers have no code for it.
+_NO_PARTITION = re.compile(r"partition\b.* not found")
 
 _logger = logging.getLogger(__name__)
 
@@ -35,8 +37,7 @@ def translated(operation: str) -> Iterator[None]:
 
 
 def _translate(error: MilvusException, operation: str) -> Exception:
-    message = str(error.message).lower()
-    if error.code == _PARTITION_NOT_FOUND or any(text in message for text in _PARTITION_MESSAGES):
+    if error.code == _PARTITION_NOT_FOUND or _NO_PARTITION.search(str(error.message).lower()):
         return PartitionMissing()
     _logger.warning(
         "Milvus refused or failed", extra={"operation": operation, "milvus_code": str(error.code)}

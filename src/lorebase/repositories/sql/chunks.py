@@ -13,7 +13,7 @@ from lorebase.models.documents import documents
 from lorebase.models.embeddings import index_documents
 from lorebase.repositories.sql.chunk_writer import ChunkSource, insert_chunks
 from lorebase.repositories.sql.connection import SqlConnection
-from lorebase.repositories.sql.document_rows import IS_THERE
+from lorebase.repositories.sql.document_rows import IS_THERE, lock_document
 from lorebase.repositories.sql.filters import search_condition
 from lorebase.repositories.sql.pagination import NUMBER, Keyset, read_page
 from lorebase.repositories.sql.values import build, columns_of, is_one_of
@@ -58,6 +58,7 @@ class SqlChunkRepository:
         self, document_id: UUID, version_id: UUID, generation: int, chunks: Sequence[Chunk]
     ) -> None:
         """Writes the passages of a version in bulk, in place of those written for it before."""
+        await lock_document(self._database, document_id)
         await self._database.change(delete(_TABLE).where(_TABLE.c.version_id == version_id))
         source = ChunkSource(self._workspace_id, document_id, version_id, generation)
         await insert_chunks(self._database, source, chunks)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, select, text
 
 from lorebase.models.documents import NOT_DELETED, documents
+from lorebase.repositories.sql.connection import SqlConnection
 from lorebase.repositories.sql.search_keys import fold, metadata_leaves, sort_key
 from lorebase.repositories.sql.values import build, columns_of
 from lorebase.schemas.documents import Document
@@ -15,6 +17,12 @@ DOCUMENT_COLUMNS = columns_of(documents, Document)
 
 # Written exactly as in the partial indexes, or they would not be used.
 IS_THERE = text(f"documents.{NOT_DELETED.text}")
+
+
+async def lock_document(database: SqlConnection, document_id: UUID) -> None:
+    """Makes writers of one document's passages or postings take turns until the transaction ends."""
+    one = select(documents.c.id).where(documents.c.id == document_id)
+    await database.first(one.with_for_update(key_share=True))
 
 
 def document_of(row: Row[Any]) -> Document:

@@ -45,7 +45,9 @@ _MEDIA_TYPE = text_operand(documents.c.media_type, func.lower(documents.c.media_
 _TAGS = ListOperand(documents.c.tags, func.cardinality(documents.c.tags) == 0, "&&", "@>")
 _STATUS = Operand(documents.c.status, Text(), nullable=False)
 # A passage above the first heading has no section.
-_SECTION = text_operand(func.nullif(chunks.c.section_path, ""), chunks.c.section_key, nullable=True)
+_SECTION = text_operand(
+    func.nullif(chunks.c.section_path, ""), func.nullif(chunks.c.section_key, ""), nullable=True
+)
 _CONVERSATION_TITLE = text_operand(conversations.c.title, conversations.c.title_key, nullable=False)
 _SHOWN_JOB_STATUS = Operand(
     case((and_(jobs.c.status == "QUEUED", jobs.c.attempt > 0), "RETRYING"), else_=jobs.c.status),

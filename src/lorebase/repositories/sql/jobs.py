@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, Update, case, func, insert, null, select, update
+from sqlalchemy import Executable, Update, case, func, insert, null, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from lorebase.core.errors import Conflict, ErrorCode, NotFound
@@ -29,6 +29,7 @@ from lorebase.schemas.filters import JobFilter
 from lorebase.schemas.jobs import (
     Job,
     JobError,
+    JobLane,
     JobOrder,
     JobOrderField,
     JobStatus,
@@ -105,7 +106,13 @@ class SqlJobRepository:
 
     async def count_open(self) -> int:
         """Jobs not yet in a terminal state, capped by the setting for open jobs plus one."""
-        capped = select(jobs.c.id).where(OPEN).limit(self._open_jobs_maximum + 1).subquery()
+        # State by state and with every lane named, so that the workers' own partial indexes serve it.
+        lanes = jobs.c.lane.in_([str(lane) for lane in JobLane])
+        queued, running = (
+            select(jobs.c.id).where(lanes, text(f"jobs.status = '{status}'"))
+            for status in (JobStatus.QUEUED, JobStatus.RUNNING)
+        )
+        capped = queued.union_all(running).limit(self._open_jobs_maximum + 1).subquery()
         row = await self._database.first(select(func.count()).select_from(capped))
         return int(row[0]) if row else 0
 

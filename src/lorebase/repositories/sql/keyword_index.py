@@ -11,6 +11,7 @@ from lorebase.core.errors import ErrorCode, Transient, Unavailable
 from lorebase.models.chunks import keyword_postings
 from lorebase.repositories.database_errors import STATEMENT_CANCELLED
 from lorebase.repositories.sql.connection import Parameters, SqlConnection
+from lorebase.repositories.sql.document_rows import lock_document
 from lorebase.schemas.search import KeywordPosting, KeywordQuery, ScoredChunk
 
 _BATCH = 20_000
@@ -81,6 +82,7 @@ class SqlKeywordIndex:
         postings: Sequence[KeywordPosting],
     ) -> None:
         """Puts the postings in place of the document's old ones of that analyser version."""
+        await lock_document(self._database, document_id)
         await self._database.change(
             delete(keyword_postings).where(
                 keyword_postings.c.document_id == document_id,

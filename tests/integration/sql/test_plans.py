@@ -1,0 +1,239 @@
+"""Every list and every look-up is served by an index made for it, also under row-level security."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from lorebase.core.config import Settings
+from lorebase.core.ids import new_id
+from lorebase.repositories.unit_of_work import SqlSystemUnitOfWork, SqlUnitOfWork, SqlUnitOfWorkFactory
+from lorebase.schemas.answers import ConversationOrder, ConversationOrderField
+from lorebase.schemas.documents import DocumentOrder, DocumentOrderField
+from lorebase.schemas.jobs import JobLane, JobOrder, JobOrderField, JobSubjectType
+from lorebase.schemas.knowledge_bases import OrderDirection
+from lorebase.schemas.pagination import Page, PageRequest
+from lorebase.schemas.search import KeywordQuery
+from tests.integration.database import DatabaseUrls, connect
+from tests.integration.sql.bulk import analyse, load
+from tests.integration.sql.factories import Tenant, make_tenant
+from tests.integration.sql.recording import Plan, explain, recorded
+
+Units = SqlUnitOfWorkFactory
+Ask = Callable[[SqlUnitOfWork, Tenant, "Known"], Awaitable[Any]]
+AskSystem = Callable[[SqlSystemUnitOfWork, "Known"], Awaitable[Any]]
+FIRST = PageRequest(limit=20)
+
+
+class Known:
+    """Ids of rows that are there."""
+
+    def __init__(self, **ids: UUID) -> None:
+        self.document, self.version, self.chunk = ids["document"], ids["version"], ids["chunk"]
+        self.conversation, self.job = ids["conversation"], ids["job"]
+
+
+class Loaded:
+    """One database, filled once for the module."""
+
+    tenant: Tenant | None = None
+    known: Known
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Loaded:
+    return Loaded()
+
+
+@pytest.fixture
+async def database(module_database: DatabaseUrls) -> DatabaseUrls:
+    """Not emptied between tests here: nothing is changed."""
+    return module_database
+
+
+@pytest.fixture
+async def tenant(units: Units, database: DatabaseUrls, loaded: Loaded) -> AsyncIterator[Tenant]:
+    """The second of three full workspaces."""
+    if loaded.tenant is None:
+        tenants = [await make_tenant(units, database) for _ in range(3)]
+        for one in tenants:
+            await load(database, one)
+        await analyse(database)
+        loaded.tenant = tenants[1]
+        loaded.known = await known(database, tenants[1].workspace_id)
+    yield loaded.tenant
+
+
+async def known(database: DatabaseUrls, workspace_id: UUID) -> Known:
+    owner = await connect(database.owner)
+    try:
+        row = await owner.fetchrow(
+            "SELECT c.document_id AS document, c.version_id AS version, c.id AS chunk, "
+            "(SELECT id FROM conversations WHERE workspace_id = $1 LIMIT 1) AS conversation, "
+            "(SELECT id FROM jobs WHERE workspace_id = $1 LIMIT 1) AS job "
+            "FROM chunks AS c WHERE workspace_id = $1 LIMIT 1",
+            workspace_id,
+        )
+    finally:
+        await owner.close()
+    return Known(**dict(row))
+
+
+def documents_by(field: DocumentOrderField, direction: OrderDirection, *, second: bool = False) -> Ask:
+    async def ask(uow: SqlUnitOfWork, tenant: Tenant, known: Known) -> Page[Any]:
+        order, base = DocumentOrder(field=field, direction=direction), tenant.knowledge_base_id
+        page = await uow.documents.page(base, FIRST, order, None)
+        if second:
+            page = await uow.documents.page(
+                base, PageRequest(limit=20, after=page.positions[-1]), order, None
+            )
+        return page
+
+    return ask
+
+
+LISTS: dict[str, tuple[Ask, str]] = {
+    f"documents by {field} {direction}{' after a cursor' if second else ''}": (
+        documents_by(field, direction, second=second),
+        f"ix_documents_{'title_sort' if field is DocumentOrderField.TITLE else field.lower()}",
+    )
+    for field in DocumentOrderField
+    for direction in OrderDirection
+    for second in (False, True)
+} | {
+    "jobs by creation": (
+        lambda uow, tenant, known: uow.jobs.page(FIRST, JobOrder(), None),
+        "ix_jobs_created_at",
+    ),
+    "jobs by change": (
+        lambda uow, tenant, known: uow.jobs.page(FIRST, JobOrder(field=JobOrderField.UPDATED_AT), None),
+        "ix_jobs_updated_at",
+    ),
+    "versions of a document": (
+        lambda uow, tenant, known: uow.versions.page(known.document, FIRST),
+        "uq_document_versions_number",
+    ),
+    "passages of a version": (
+        lambda uow, tenant, known: uow.chunks.page(known.version, FIRST),
+        "uq_chunks_ordinal",
+    ),
+    "conversations by creation": (
+        lambda uow, tenant, known: uow.conversations.page(FIRST, ConversationOrder(), None),
+        "ix_conversations_created_at",
+    ),
+    "conversations by newest message": (
+        lambda uow, tenant, known: uow.conversations.page(
+            FIRST, ConversationOrder(field=ConversationOrderField.LAST_MESSAGE_AT), None
+        ),
+        "ix_conversations_last_message_at",
+    ),
+    "messages": (
+        lambda uow, tenant, known: uow.conversations.messages(known.conversation, FIRST),
+        "uq_messages_position",
+    ),
+    "keys": (lambda uow, tenant, known: uow.workspaces.keys(FIRST), "ix_api_keys_created_at"),
+}
+
+LOOK_UPS: dict[str, tuple[Ask, str]] = {
+    "a document by external id": (
+        lambda uow, tenant, known: uow.documents.by_external_id(tenant.knowledge_base_id, "x7"),
+        "uq_documents_external_id",
+    ),
+    "documents by id": (
+        lambda uow, tenant, known: uow.documents.get_many([known.document, new_id()]),
+        "pk_documents",
+    ),
+    "newest jobs of documents": (
+        lambda uow, tenant, known: uow.jobs.latest_for(JobSubjectType.DOCUMENT, [known.document, new_id()]),
+        "ix_jobs_subject",
+    ),
+    "open jobs": (lambda uow, tenant, known: uow.jobs.count_open(), "ix_jobs_queued"),
+    "passages by id": (lambda uow, tenant, known: uow.chunks.get_many([known.chunk]), "pk_chunks"),
+    "a check of hits": (
+        lambda uow, tenant, known: uow.chunks.check([known.chunk, new_id()], [tenant.index_id], None),
+        "pk_chunks",
+    ),
+    "neighbours": (
+        lambda uow, tenant, known: uow.chunks.neighbours([(known.version, 1)], 2),
+        "uq_chunks_ordinal",
+    ),
+    "words": (
+        lambda uow, tenant, known: uow.keywords.search(
+            KeywordQuery(
+                terms=(100, 101),
+                analyser_version=1,
+                limit=10,
+                knowledge_base_ids=(tenant.knowledge_base_id,),
+            ),
+            5000,
+        ),
+        "pk_keyword_postings",
+    ),
+}
+
+SYSTEM: dict[str, tuple[AskSystem, str]] = {
+    "a claim": (lambda system, known: system.jobs.claim(known.job, timedelta(seconds=1)), "ix_jobs_id"),
+    "a heartbeat": (
+        lambda system, known: system.jobs.heartbeat(known.job, 1, timedelta(seconds=1), None, 0),
+        "ix_jobs_id",
+    ),
+    "due jobs": (lambda system, known: system.jobs.due(JobLane.DOCUMENTS, 10), "ix_jobs_queued"),
+    "claims in turn": (
+        lambda system, known: system.jobs.claim_due(JobLane.DOCUMENTS, 10, timedelta(seconds=1)),
+        "ix_jobs_queued",
+    ),
+    "a key by its hash": (lambda system, known: system.find_key(b"k" * 32), "ix_api_keys_digest"),
+}
+
+
+async def plan_of(
+    engine: AsyncEngine, units: Units, tenant: Tenant, known: Known, database: DatabaseUrls, ask: Ask
+) -> Plan:
+    with recorded(engine) as recorder:
+        async with units.for_workspace(tenant.workspace_id) as uow:
+            await ask(uow, tenant, known)
+    return await explain(database.login, recorder.statements[-1], workspace_id=tenant.workspace_id)
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_list_walks_its_index_without_sorting(
+    engine: AsyncEngine, units: Units, tenant: Tenant, loaded: Loaded, database: DatabaseUrls, name: str
+) -> None:
+    ask, index = LISTS[name]
+    plan = await plan_of(engine, units, tenant, loaded.known, database, ask)
+    assert index in plan.indexes, plan.text
+    assert not plan.sorts, plan.text
+    assert plan.whole_tables <= {"workspaces", "answers"}, plan.text
+
+
+@pytest.mark.parametrize("name", LOOK_UPS)
+async def test_a_look_up_reads_no_table_from_end_to_end(
+    engine: AsyncEngine, units: Units, tenant: Tenant, loaded: Loaded, database: DatabaseUrls, name: str
+) -> None:
+    ask, index = LOOK_UPS[name]
+    plan = await plan_of(engine, units, tenant, loaded.known, database, ask)
+    assert index in plan.indexes, plan.text
+    assert plan.whole_tables <= {"knowledge_bases", "embedding_indexes"}, plan.text
+
+
+@pytest.mark.parametrize("name", SYSTEM)
+async def test_workers_find_their_jobs_by_index(
+    engine: AsyncEngine, units: Units, tenant: Tenant, loaded: Loaded, database: DatabaseUrls, name: str
+) -> None:
+    ask, index = SYSTEM[name]
+    with recorded(engine) as recorder:
+        async with units.for_system() as system:
+            await ask(system, loaded.known)
+    plan = await explain(database.login, recorder.statements[-1], workspace_id=None)
+    assert index in plan.indexes, plan.text
+    assert plan.whole_tables == frozenset(), plan.text
+
+
+@pytest.fixture
+def database_settings() -> Settings:
+    return Settings(database_pool_size=3)

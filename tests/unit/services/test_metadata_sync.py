@@ -1,0 +1,104 @@
+"""Keeping what indexes mirror in step with what documents say."""
+
+from __future__ import annotations
+
+import pytest
+
+from lorebase.schemas.documents import UpdateDocument
+from lorebase.schemas.jobs import JobKind, JobStatus, JobSubjectType
+from lorebase.schemas.knowledge_bases import MetadataField, MetadataFieldType, UpdateKnowledgeBase
+from lorebase.services.knowledge_bases import KnowledgeBaseService
+from tests.factories import Tenant
+from tests.fakes.faults import Crash, Faults
+from tests.fakes.world import World
+
+BODY = "Words about lighthouses. " * 60
+
+
+async def retag(world: World, tenant: Tenant, accepted_id: object, *tags: str) -> object:
+    change = UpdateDocument.model_validate({"id": accepted_id, "tags": tags})
+    return (await world.documents.update(tenant.principal, change)).job
+
+
+@pytest.mark.parametrize("step", range(2, 40, 3))
+async def test_a_change_during_a_synchronisation_wins(world: World, tenant: Tenant, step: int) -> None:
+    accepted = await world.upsert(tenant, BODY)
+    await world.run_all()
+    await retag(world, tenant, accepted.document.id, "first")
+    faults = Faults()
+
+    async def change_again() -> None:
+        await retag(world, tenant, accepted.document.id, "second")
+
+    faults.at(step, change_again)
+    await world.runner(faults).run_due(world.jobs_about(accepted.document.id)[0].lane)
+    await world.run_all()
+    expected = world.document(accepted.document.id).tags
+    assert {row.tags for row in world.vectors(accepted.document.id)} == {expected}
+    assert {job.status for job in world.jobs_about(accepted.document.id)} == {JobStatus.SUCCEEDED}
+
+
+@pytest.mark.parametrize("step", range(2, 40, 3))
+async def test_a_synchronisation_that_dies_anywhere_is_finished_by_the_next_worker(
+    world: World, tenant: Tenant, step: int
+) -> None:
+    accepted = await world.upsert(tenant, BODY, title="Old")
+    await world.run_all()
+    change = UpdateDocument(id=accepted.document.id, title="New")
+    updated = await world.documents.update(tenant.principal, change)
+    assert updated.job is not None
+    faults = Faults()
+    faults.crash_at(step)
+    try:
+        await world.runner(faults).run(updated.job.id)
+    except Crash:
+        assert await world.searchable(tenant, accepted.document.id) != []
+    world.clock.advance(world.settings.job_lease_seconds + 1)
+    await world.run_all()
+    assert {row.title for row in world.vectors(accepted.document.id)} == {"New"}
+    assert world.job(updated.job.id).status is JobStatus.SUCCEEDED
+
+
+async def test_new_content_during_a_synchronisation_leaves_only_the_new(world: World, tenant: Tenant) -> None:
+    accepted = await world.upsert(tenant, BODY, external_id="x")
+    await world.run_all()
+    await retag(world, tenant, accepted.document.id, "a")
+    faults = Faults()
+
+    async def renew() -> None:
+        await world.upsert(tenant, "New words.", external_id="x")
+        await world.run_all()
+
+    faults.at(6, renew)
+    await world.runner(faults).run_due(world.jobs_about(accepted.document.id)[0].lane)
+    await world.run_all()
+    rows = world.vectors(accepted.document.id)
+    assert {(row.generation, row.tags) for row in rows} == {(2, ("a",))}
+
+
+async def test_a_document_that_is_not_searchable_needs_nothing(world: World, tenant: Tenant) -> None:
+    accepted = await world.upsert(tenant, BODY)
+    assert await retag(world, tenant, accepted.document.id, "a") is None
+    assert [job.kind for job in world.jobs_about(accepted.document.id)] == [JobKind.INGEST]
+
+
+async def test_a_newly_declared_field_is_mirrored_for_all_documents(world: World, tenant: Tenant) -> None:
+    made = [await world.upsert(tenant, f"{BODY} {n}", metadata={"colour": "red"}) for n in range(3)]
+    waiting = await world.upsert(tenant, "Never searchable.", metadata={"colour": "blue"})
+    await world.run_all()
+    assert waiting.job is not None
+    paid = len(world.embedder.calls)
+    service = KnowledgeBaseService(units=world.units, clock=world.clock, settings=world.settings)
+    fields = (
+        *tenant.knowledge_base.metadata_fields,
+        MetadataField(path="colour", type=MetadataFieldType.STRING),
+    )
+    change = UpdateKnowledgeBase(id=tenant.knowledge_base.id, metadata_fields=fields)
+    await service.update(tenant.principal, change)
+    [job] = world.jobs_about(tenant.knowledge_base.id)
+    assert (job.kind, job.subject_type) == (JobKind.SYNC_METADATA, JobSubjectType.KNOWLEDGE_BASE)
+    await world.run_all()
+    for accepted in made:
+        assert {row.metadata["colour"] for row in world.vectors(accepted.document.id)} == {"red"}
+    assert len(world.embedder.calls) == paid
+    assert world.job(job.id).status is JobStatus.SUCCEEDED
