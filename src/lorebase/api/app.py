@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import strawberry
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -34,9 +35,15 @@ from lorebase.core.resources import resource_directory
 OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
 
 
-def create_app(settings: Settings, open_services: OpenServices) -> FastAPI:
-    """The API. `open_services` opens what it needs for as long as the application runs."""
+def create_app(
+    settings: Settings, open_services: OpenServices, schema: strawberry.Schema | None = None
+) -> FastAPI:
+    """The API. `open_services` opens what it needs for as long as the application runs.
+
+    `schema` spares building the schema again where several applications share one.
+    """
     metrics = Metrics()
+    engine = Engine(schema or build_schema(), settings)
     app = FastAPI(
         title="Lorebase",
         openapi_url=None,
@@ -44,7 +51,7 @@ def create_app(settings: Settings, open_services: OpenServices) -> FastAPI:
         middleware=_middleware(settings, metrics),
         exception_handlers={LorebaseError: _expected},
     )
-    app.router.routes.extend(_routes(app, settings, metrics))
+    app.router.routes.extend(_routes(app, settings, metrics, engine))
     operations = resource_directory("schema") / "operations"
     app.include_router(
         graphiql_router(
@@ -82,9 +89,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     return [*chain, Middleware(BodyLimit, settings=settings)]
 
 
-def _routes(app: FastAPI, settings: Settings, metrics: Metrics) -> list[BaseRoute]:
-    engine = Engine(build_schema(), settings)
-
+def _routes(app: FastAPI, settings: Settings, metrics: Metrics, engine: Engine) -> list[BaseRoute]:
     async def context_for(secret: str | None) -> Context:
         services: Services = app.state.services
         caller = await services.access.authenticate(secret) if secret else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,31 +15,36 @@ import httpx
 import orjson
 
 from lorebase.cli.credentials import Target
-from lorebase.cli.errors import ApiRefused, ApiUnreachable
-from lorebase.core.resources import resource_directory
+from lorebase.cli.errors import ApiRefused, ApiUnreachable, FileChanged, UsageFailed
+from lorebase.cli.event_frames import event_frames
+from lorebase.cli.responses import Json, checked, data_of
+from lorebase.core.resources import read_operation
 
-Json = dict[str, Any]
-
-RESUMES = 8
-RESUME_PAUSE_SECONDS = 0.5
-# A server sends a comment every 15 s; twice that without a byte means the connection is dead.
+# An API that is started again is back well within a minute; a stream is resumed where it broke off.
+RESUME_SECONDS = 60.0
+RESUME_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 3.0
+# A server sends a comment every 15 s; more than twice that without a byte means the connection is dead.
 STREAM_SILENCE_SECONDS = 40.0
-_NAME = re.compile(r"^(?:query|mutation|subscription) (\w+)", re.MULTILINE)
 
+_JSON = {"Accept": "application/json", "Content-Type": "application/json"}
+_STREAM = {"Accept": "text/event-stream", "Content-Type": "application/json"}
 
-@cache
-def operation(name: str) -> str:
-    """The text of `schema/operations/NAME.graphql`."""
-    return (resource_directory("schema") / "operations" / f"{name}.graphql").read_text(encoding="utf-8")
+_operation = cache(read_operation)
 
 
 class ApiClient:
     """One connection to one workspace's API; an async context manager."""
 
-    def __init__(self, target: Target, timeout_seconds: float) -> None:
+    def __init__(
+        self, target: Target, timeout_seconds: float, resume_seconds: float = RESUME_SECONDS
+    ) -> None:
         headers = {"Authorization": f"Bearer {target.api_key}", "X-Requested-With": "lorebase"}
         self._url = target.url
-        self._http = httpx.AsyncClient(headers=headers, timeout=timeout_seconds)
+        self._resume_seconds = resume_seconds
+        # A proxy has no business between two programs of one machine.
+        direct = is_loopback(httpx.URL(target.url).host)
+        self._http = httpx.AsyncClient(headers=headers, timeout=timeout_seconds, trust_env=not direct)
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,57 +54,75 @@ class ApiClient:
 
     async def run(self, name: str, variables: Mapping[str, object] | None = None) -> Json:
         """The data of a query or mutation. ApiRefused for errors, ApiUnreachable without an answer."""
-        body = {"query": operation(name), "variables": dict(variables or {})}
-        return _data(await self._send(json=body))
+        return data_of(await self._send(content=_body(name, variables or {}), headers=_JSON))
 
-    async def upload(self, name: str, variables: Mapping[str, object], path: Path) -> Json:
-        """A mutation whose variable `file` is a file of this machine, streamed from the disk."""
-        operations = {"query": operation(name), "variables": {**variables, "file": None}}
-        fields = {"operations": orjson.dumps(operations).decode(), "map": '{"0": ["variables.file"]}'}
+    async def upload(
+        self, name: str, variables: Mapping[str, object], path: Path, file_name: str
+    ) -> Json:
+        """A mutation whose variable `file` is a file of this machine, streamed from the disk.
+
+        Also OSError when the file cannot be read, FileChanged when it changes meanwhile.
+        """
+        fields = {
+            "operations": _body(name, {**variables, "file": None}).decode(),
+            "map": '{"0": ["variables.file"]}',
+        }
         with path.open("rb") as stream:
-            return _data(await self._send(data=fields, files={"0": (path.name, stream)}))
+            files = {"0": (file_name, stream)}
+            response = await self._send(data=fields, files=files, headers={"Accept": _JSON["Accept"]})
+        return data_of(response)
 
-    async def subscribe(self, name: str, variables: Mapping[str, object]) -> AsyncGenerator[Json]:
-        """The events of a subscription's one field; a dropped connection is resumed where it broke off."""
+    async def subscribe(
+        self,
+        name: str,
+        variables: Mapping[str, object],
+        interrupted: Callable[[], None] = lambda: None,
+    ) -> AsyncGenerator[Json]:
+        """The events of a subscription's one field; a dropped connection is resumed where it broke off.
+
+        `interrupted` is called at each drop: without a cursor seen before it, events are missed.
+        """
         given = dict(variables)
-        broken = 0
+        pauses = _Pauses(self._resume_seconds)
         while True:
             try:
                 async with aclosing(self._events(name, given)) as events:
                     async for event in events:
                         given["after"] = event.get("cursor", given.get("after"))
-                        broken = 0
+                        pauses.forget()
                         yield event
                 return
-            except (httpx.HTTPError, _Cut) as error:
-                broken += 1
-                if broken > RESUMES:
+            except (httpx.HTTPError, _Cut, ApiRefused) as error:
+                if isinstance(error, ApiRefused) and not error.retryable:
+                    raise
+                interrupted()
+                if not await pauses.pause():
                     raise ApiUnreachable(f"The stream from {self._url} keeps breaking off.") from error
-                await asyncio.sleep(RESUME_PAUSE_SECONDS * broken)
 
     async def _events(self, name: str, variables: Mapping[str, object]) -> AsyncGenerator[Json]:
-        body = {"query": operation(name), "variables": dict(variables)}
         timeout = httpx.Timeout(10.0, read=STREAM_SILENCE_SECONDS)
-        headers = {"Accept": "text/event-stream"}
         async with self._http.stream(
-            "POST", self._url, json=body, headers=headers, timeout=timeout
+            "POST", self._url, content=_body(name, variables), headers=_STREAM, timeout=timeout
         ) as response:
             if not response.headers.get("content-type", "").startswith("text/event-stream"):
                 await response.aread()
-                _data(response)
-            async for kind, data in _frames(response.aiter_lines()):
+                data_of(response)
+                raise ApiRefused("The API does not stream: is there a proxy before it?", "UNREADABLE")
+            async for kind, data in event_frames(response.aiter_bytes()):
                 if kind == "complete":
                     return
-                payload = _checked(orjson.loads(data))
-                yield next(iter(payload.values()))
+                yield next(iter(checked(_parsed(data)).values()))
         raise _Cut
 
     async def _send(self, **request: Any) -> httpx.Response:
         try:
-            return await self._http.post(self._url, headers={"Accept": "application/json"}, **request)
+            return await self._http.post(self._url, **request)
+        except httpx.LocalProtocolError as error:
+            raise FileChanged("The file changed while it was being sent.") from error
         except httpx.HTTPError as error:
             raise ApiUnreachable(
-                f"Nobody answers at {self._url}: is Lorebase running? Start it with `make run`."
+                f"Nobody answers at {self._url}: is Lorebase running? "
+                "See `lorebase status`; start it with `make run` or `lorebase up --detach`."
             ) from error
 
 
@@ -106,38 +130,46 @@ class _Cut(Exception):
     """The server ended the response before it completed the operation."""
 
 
-async def _frames(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, str]]:
-    kind, data = "", ""
-    async for line in lines:
-        if line.startswith("event:"):
-            kind = line[6:].strip()
-        elif line.startswith("data:"):
-            data = line[5:].strip()
-        elif not line and kind:
-            yield kind, data
-            kind, data = "", ""
+class _Pauses:
+    """Longer and longer pauses between attempts, for as long as the patience lasts."""
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience = patience_seconds
+        self.forget()
+
+    def forget(self) -> None:
+        """It went well: the next trouble starts anew."""
+        self._began: float | None = None
+        self._next = RESUME_PAUSE_SECONDS
+
+    async def pause(self) -> bool:
+        """Waits; False when the patience is at its end."""
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        if now - self._began >= self._patience:
+            return False
+        await asyncio.sleep(self._next)
+        self._next = min(self._next * 2, LONGEST_PAUSE_SECONDS)
+        return True
 
 
-def _data(response: httpx.Response) -> Json:
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine by its name or number alone."""
     try:
-        body = response.json()
-    except ValueError as error:
-        raise ApiRefused(f"The server answered with status {response.status_code}.", "UNREADABLE") from error
-    return _checked(body)
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
-def _checked(body: Json) -> Json:
-    errors = body.get("errors")
-    if errors:
-        code = str(errors[0].get("extensions", {}).get("code", "UNKNOWN"))
-        raise ApiRefused(f"{code}: {errors[0].get('message', 'The API refused.')}", code)
-    data: Json = body.get("data") or {}
-    return data
+def _body(name: str, variables: Mapping[str, object]) -> bytes:
+    try:
+        return orjson.dumps({"query": _operation(name), "variables": dict(variables)})
+    except orjson.JSONEncodeError as error:
+        raise UsageFailed(f"What was given cannot be sent: {error}.") from error
 
 
-def payload_of(data: Json, field: str) -> Json:
-    """The payload of a mutation; ApiRefused with its first user error."""
-    payload: Json = data[field]
-    for problem in payload.get("userErrors") or ():
-        raise ApiRefused(f"{problem['code']}: {problem['message']}", problem["code"])
-    return payload
+def _parsed(data: str) -> object:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise _Cut from error

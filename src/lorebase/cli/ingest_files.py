@@ -1,85 +1,149 @@
-"""Which files `lorebase ingest` takes from the paths it is given."""
+"""Which files `lorebase ingest` takes from the paths it is given, and under which keys."""
 
 from __future__ import annotations
 
-import mimetypes
+import errno
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from pathlib import Path
+from glob import glob, has_magic
+from pathlib import Path, PurePosixPath
 
-from lorebase.cli.errors import CommandFailed
+from lorebase.cli.errors import UsageFailed
+from lorebase.cli.ingest_walk import walk
+from lorebase.core.config import MIB
 
 # Types that hold no text for us: not worth the upload. Everything else the server looks into itself.
-_NO_TEXT = ("image/", "audio/", "video/", "font/")
-_NO_TEXT_SUFFIXES = frozenset(
-    [".zip", ".gz", ".bz2", ".xz", ".tar", ".7z", ".jar", ".so", ".o", ".a", ".exe", ".dll", ".bin", ".pyc", ".class", ".woff", ".woff2", ".ttf", ".otf", ".eot", ".ico", ".db", ".sqlite", ".inv", ".pickle", ".parquet", ".onnx", ".safetensors"]
+_NO_TEXT = frozenset(
+    f".{suffix}"
+    for suffix in (
+        "7z a aac avi avif bin bmp bz2 class db dll dylib eot exe flac gif gz ico inv jar jpeg jpg m4a mkv mov "
+        "mp3 mp4 mpeg mpg o ogg onnx otf parquet pickle pkl png pyc rar safetensors so sqlite tar tgz tif tiff "
+        "ttf wasm wav webm webp whl woff woff2 xz zip zst"
+    ).split()
 )
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file and the key it is kept under: the named folder's name and the path below it."""
+    """A file, the key it is kept under and its size in bytes."""
 
     path: Path
     external_id: str
     size: int
 
+    @property
+    def name(self) -> str:
+        """Its name, as far as it is text."""
+        return PurePosixPath(self.external_id).name
+
 
 @dataclass
 class Selection:
-    """What is taken, and what is passed over and why."""
+    """What is taken; keys and reasons of what is passed over and of what cannot be taken."""
 
     files: list[SourceFile] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
 
 
-def select_files(
-    paths: Sequence[Path], patterns: Sequence[str], excluded: Sequence[str], largest: int
-) -> Selection:
-    """The files below the paths, in order. Hidden files and folders are passed over in silence.
+@dataclass(frozen=True)
+class Choice:
+    """Globs over the path within a folder, or over any name in it: what to take and what to leave out."""
 
-    `patterns` (any must match) and `excluded` (none may) are globs over the path within the folder.
+    taken: Sequence[str] = ()
+    left_out: Sequence[str] = ()
+
+    def of_folder(self, within: PurePosixPath) -> bool:
+        """Whether a folder may hold something wanted."""
+        return not _matches(within, self.left_out)
+
+    def of_file(self, within: PurePosixPath) -> bool:
+        """Whether a file is wanted, its folders being so."""
+        return (not self.taken or _matches(within, self.taken)) and self.of_folder(within)
+
+
+def select_files(paths: Sequence[Path], choice: Choice, largest: int) -> Selection:
+    """The files at and below the paths. A path that does not exist may be a glob; hidden files are left out.
+
+    A file is kept under the name of the folder it was found by and its path within. UsageFailed for a path
+    that leads nowhere. What was named itself and cannot be taken has failed; what was found is skipped.
     """
-    selection = Selection()
-    for path in paths:
-        if not path.exists():
-            raise CommandFailed(f"There is no file or folder {path}.")
-        root = path.resolve()
-        found = _walk(root) if root.is_dir() else iter([root])
-        for file in found:
-            within = file.relative_to(root).as_posix() if root.is_dir() else file.name
-            if _wanted(within, patterns, excluded):
-                key = f"{root.name}/{within}" if root.is_dir() else within
-                _add(selection, file, key, largest)
-    return selection
+    return _Selector(choice, largest).select(paths)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _walk(entry)
-        elif entry.is_file():
-            yield entry
+class _Selector:
+    def __init__(self, choice: Choice, largest: int) -> None:
+        self._choice = choice
+        self._largest = largest
+        self._selection = Selection()
+        self._keys: dict[str, Path] = {}
+
+    def select(self, paths: Sequence[Path]) -> Selection:
+        for path in (found for given in paths for found in _expanded(given)):
+            root = Path(os.path.abspath(path))
+            if os.path.isdir(root):
+                self._take_folder(root)
+            elif self._choice.of_file(PurePosixPath(root.name)):
+                self._take(root, PurePosixPath(root.parent.name, root.name), self._selection.failed)
+        return self._selection
+
+    def _take_folder(self, root: Path) -> None:
+        def unreadable(within: PurePosixPath, reason: str) -> None:
+            self._selection.failed.append((_as_text(PurePosixPath(root.name, within)), reason))
+
+        for within in walk(root, self._choice.of_folder, unreadable):
+            if self._choice.of_file(within):
+                self._take(root / within, PurePosixPath(root.name, within), self._selection.skipped)
+
+    def _take(self, path: Path, name: PurePosixPath, refused: list[tuple[str, str]]) -> None:
+        key = _as_text(name)
+        try:
+            status = path.stat()
+        except OSError as error:
+            nowhere = path.is_symlink() and error.errno in (errno.ENOENT, errno.ELOOP)
+            reason = "a link that leads nowhere" if nowhere else error.strerror or str(error)
+            (refused if nowhere else self._selection.failed).append((key, reason))
+            return
+        if reason := _why_not(path, status, self._largest):
+            refused.append((key, reason))
+        elif key not in self._keys:
+            self._keys[key] = path
+            self._selection.files.append(SourceFile(path, key, status.st_size))
+        elif self._keys[key] != path:
+            other = _as_text(PurePosixPath(self._keys[key]))
+            reason = f"{other} has the same key: ingest a folder that holds both"
+            self._selection.failed.append((key, reason))
 
 
-def _wanted(within: str, patterns: Sequence[str], excluded: Sequence[str]) -> bool:
-    def matches(pattern: str) -> bool:
-        return fnmatch(within, pattern) or fnmatch(within.rsplit("/", 1)[-1], pattern)
+def _expanded(given: Path) -> Iterator[Path]:
+    if os.path.lexists(given):
+        yield given
+        return
+    found = sorted(glob(str(given), recursive=True)) if has_magic(str(given)) else []
+    if not found:
+        raise UsageFailed(f"There is no file or folder {_as_text(PurePosixPath(given))}.")
+    yield from map(Path, found)
 
-    return (not patterns or any(map(matches, patterns))) and not any(map(matches, excluded))
+
+def _why_not(path: Path, status: os.stat_result, largest: int) -> str | None:
+    if not stat.S_ISREG(status.st_mode):
+        return "not a regular file"
+    if path.suffix.lower() in _NO_TEXT:
+        return "UNSUPPORTED_TYPE: a type without text"
+    if status.st_size == 0:
+        return "EMPTY_DOCUMENT: the file is empty"
+    if status.st_size > largest:
+        return f"TOO_LARGE: larger than {largest // MIB} MiB"
+    return None
 
 
-def _add(selection: Selection, file: Path, key: str, largest: int) -> None:
-    size = file.stat().st_size
-    kind = mimetypes.guess_type(file.name)[0] or ""
-    if file.suffix.lower() in _NO_TEXT_SUFFIXES or (kind.startswith(_NO_TEXT) and kind != "image/svg+xml"):
-        selection.skipped.append((key, "a type without text"))
-    elif size == 0:
-        selection.skipped.append((key, "empty"))
-    elif size > largest:
-        selection.skipped.append((key, f"larger than {largest // (1024 * 1024)} MiB"))
-    else:
-        selection.files.append(SourceFile(file, key, size))
+def _matches(within: PurePosixPath, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(str(within), pattern) or fnmatch(within.name, pattern) for pattern in patterns)
+
+
+def _as_text(path: PurePosixPath) -> str:
+    """The path as text; bytes of a name that are not UTF-8 are written as `\\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

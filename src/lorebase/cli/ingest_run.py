@@ -1,145 +1,138 @@
-"""Uploads files and follows their jobs until every one has ended."""
+"""One run of `lorebase ingest`: sends the files, waits for their jobs, says what became of each."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any
 
-from lorebase.cli.client import ApiClient, payload_of
-from lorebase.cli.errors import ApiRefused, ApiUnreachable
+from lorebase.cli.client import ApiClient
+from lorebase.cli.errors import ApiRefused, FileChanged
 from lorebase.cli.ingest_files import SourceFile
+from lorebase.cli.ingest_jobs import ENDED, JobFollower
+from lorebase.cli.ingest_outcome import Outcome
+from lorebase.cli.ingest_pace import Pace, Pulse
 from lorebase.cli.ingest_progress import IngestProgress
+from lorebase.cli.ingest_upload import IngestRequest, Uploader
+from lorebase.cli.responses import Json
 
-ASK_SECONDS = 3.0
-ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
-
-
-@dataclass(frozen=True)
-class IngestRequest:
-    """Where the files go and what is noted with each; None leaves what a document has."""
-
-    workspace_id: str
-    knowledge_base_id: str
-    tags: list[str] | None
-    metadata: dict[str, object] | None
-
-
-@dataclass
-class Outcome:
-    """What became of the files: keys of the ready and the unchanged, keys and reasons of the failed."""
-
-    ready: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    failed: list[tuple[str, str]] = field(default_factory=list)
+UNFINISHED = frozenset({"PENDING", "PROCESSING"})
 
 
 class Ingestion:
-    """One run over some files. The workspace's stream tells of jobs; when it is silent they are asked for."""
+    """Fills the outcome while it runs, so that it is true however the run ends."""
 
-    def __init__(self, client: ApiClient, request: IngestRequest, progress: IngestProgress) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        request: IngestRequest,
+        outcome: Outcome,
+        progress: IngestProgress,
+        pace: Pace | None = None,
+    ) -> None:
         self._client = client
         self._request = request
+        self._outcome = outcome
         self._progress = progress
-        self._open: dict[str, str] = {}
-        self._early: dict[str, dict[str, Any]] = {}
-        self._heard = asyncio.Event()
-        self.outcome = Outcome()
+        self._pace = pace or Pace()
+        self._pulse = Pulse()
+        self._uploader = Uploader(client, request, self._pace, self._pulse)
+        self._jobs = JobFollower(client, request.workspace_id, self, self._pace, self._pulse)
 
-    async def run(self, files: Sequence[SourceFile], concurrency: int) -> Outcome:
-        """Uploads everything, waits for every job, says what became of each file."""
-        slots = asyncio.Semaphore(concurrency)
-        following = asyncio.create_task(self._follow())
+    async def run(self, files: Iterable[SourceFile], concurrency: int) -> None:
+        """Uploads everything and waits for every job. ApiUnreachable when the API stays away."""
+        waiting = iter(files)
+        uploads = [self._upload_all(waiting) for _ in range(concurrency)]
+        background = [asyncio.create_task(self._jobs.listen()), asyncio.create_task(self._warn_of_silence())]
         try:
-            await asyncio.gather(*(self._upload(file, slots) for file in files))
-            await self._await_jobs()
+            await _all_or_none(self._jobs.ask_until_all_ended(), self._close_after(uploads))
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-        return self.outcome
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
 
-    async def _upload(self, file: SourceFile, slots: asyncio.Semaphore) -> None:
-        request = self._request
-        variables: dict[str, object] = {
-            "knowledgeBaseId": request.knowledge_base_id,
-            "externalId": file.external_id,
-        }
-        if request.tags is not None:
-            variables["tags"] = request.tags
-        if request.metadata is not None:
-            variables["metadata"] = request.metadata
-        async with slots:
-            self._progress.advance(file.external_id, None, 0, None)
-            try:
-                data = await self._client.upload("upload-document", variables, file.path)
-                payload = payload_of(data, "upsertDocument")
-            except (ApiRefused, ApiUnreachable, OSError) as error:
-                self._fail(file.external_id, str(error))
-                return
-        self._accepted(file.external_id, payload["job"])
+    async def _close_after(self, uploads: list[Coroutine[Any, Any, None]]) -> None:
+        await _all_or_none(*uploads)
+        self._jobs.close()
 
-    def _accepted(self, key: str, job: dict[str, Any] | None) -> None:
+    async def _upload_all(self, waiting: Iterator[SourceFile]) -> None:
+        # All uploaders draw from the same files.
+        for file in waiting:
+            key = file.external_id
+            self._progress.advance(key, "uploading")
+            with self._jobs.expecting():
+                try:
+                    await self._take(key, await self._uploader.upload(file))
+                except ApiRefused as refusal:
+                    self._fail(key, refusal.reason)
+                except FileChanged as change:
+                    self._fail(key, change.message)
+                except OSError as error:
+                    self._fail(key, error.strerror or str(error))
+
+    async def _take(self, key: str, payload: Json) -> None:
+        job = payload["job"]
+        if job is None and payload["document"]["status"] in UNFINISHED:
+            # An earlier run was broken off: its job is still at work on the same content.
+            job = await self._latest_job(payload["document"]["id"])
         if job is None:
-            self.outcome.unchanged.append(key)
+            self._outcome.unchanged.append(key)
             self._progress.finish(key, "unchanged")
-            return
-        self._open[job["id"]] = key
-        if job["id"] in self._early:
-            self._end(job["id"], **self._early.pop(job["id"]))
-
-    async def _follow(self) -> None:
-        try:
-            async for event in self._client.subscribe(
-                "follow-workspace-jobs", {"workspaceId": self._request.workspace_id}
-            ):
-                self._heard.set()
-                self._note(event)
-        except (ApiRefused, ApiUnreachable):
-            # Asking for the jobs one by one is slower, and enough.
-            return
-
-    def _note(self, event: dict[str, Any]) -> None:
-        kind = event["__typename"]
-        job_id = event.get("job", {}).get("id")
-        if kind == "JobProgressed" and job_id in self._open:
-            self._progress.advance(self._open[job_id], **event["progress"])
-        elif kind in ("JobSucceeded", "JobFailed"):
-            end = {"status": event["job"]["status"], "error": event.get("failure")}
-            if job_id in self._open:
-                self._end(job_id, **end)
-            else:
-                # The job may end before the answer to its upload is here.
-                self._early[job_id] = end
-
-    async def _await_jobs(self) -> None:
-        while self._open:
-            self._heard.clear()
-            try:
-                async with asyncio.timeout(ASK_SECONDS):
-                    await self._heard.wait()
-            except TimeoutError:
-                await self._ask()
-
-    async def _ask(self) -> None:
-        for job_id in list(self._open)[:20]:
-            try:
-                job = (await self._client.run("show-job", {"id": job_id}))["node"]
-            except ApiUnreachable:
-                return
-            if job is None or job["status"] in ENDED:
-                self._end(job_id, (job or {}).get("status", "CANCELLED"), (job or {}).get("error"))
-
-    def _end(self, job_id: str, status: str, error: dict[str, Any] | None) -> None:
-        key = self._open.pop(job_id, None)
-        if key is None:
-            return
-        if status == "SUCCEEDED":
-            self.outcome.ready.append(key)
-            self._progress.finish(key, "ready")
+        elif job["status"] in ENDED:
+            self.ended(key, job["id"], job["status"], job.get("error"))
         else:
-            self._fail(key, f"{error['code']}: {error['message']}" if error else "it was cancelled")
+            self._outcome.waiting[job["id"]] = key
+            self._progress.queue(key)
+            self._jobs.accept(job["id"], key)
+
+    async def _latest_job(self, document_id: str) -> Json | None:
+        variables = {
+            "knowledgeBaseId": self._request.knowledge_base_id,
+            "filter": {"id": {"eq": document_id}},
+            "first": 1,
+        }
+        found = (await self._client.run("list-documents", variables))["node"]["documents"]["nodes"]
+        job: Json | None = found[0]["latestJob"] if found else None
+        return job
+
+    async def _warn_of_silence(self) -> None:
+        while True:
+            await asyncio.sleep(self._pace.quiet)
+            if self._outcome.waiting and self._pulse.silence >= self._pace.quiet:
+                self._progress.note(
+                    f"No news for {self._pulse.silence:.0f} s; `lorebase doctor` says whether the worker lives."
+                )
+
+    def progressed(self, key: str, progress: Json) -> None:
+        """See JobListener."""
+        self._progress.advance(key, progress["stage"] or "starting", progress["completed"], progress["total"])
+
+    def delayed(self, key: str) -> None:
+        """See JobListener."""
+        self._progress.advance(key, "waits to be tried again")
+
+    def ended(self, key: str, job_id: str, status: str, error: Json | None) -> None:
+        """See JobListener."""
+        self._outcome.waiting.pop(job_id, None)
+        if status == "SUCCEEDED":
+            self._outcome.ready.append(key)
+            self._progress.finish(key, "ready")
+        elif error:
+            self._fail(key, f"{error['code']}: {error['message']}")
+        else:
+            self._fail(key, "CANCELLED: somebody stopped it, or newer content came")
 
     def _fail(self, key: str, reason: str) -> None:
-        self.outcome.failed.append((key, reason))
+        self._outcome.failed.append((key, reason))
         self._progress.finish(key, f"failed ({reason})")
+
+
+async def _all_or_none(*work: Coroutine[Any, Any, None]) -> None:
+    """Runs everything at once; when one fails the others are stopped."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

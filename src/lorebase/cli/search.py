@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from lorebase.cli.output import clean, console, highlighted, one_line
-from lorebase.cli.search_filters import HELP, search_filter
-from lorebase.cli.session import open_session, run
+from lorebase.cli.output import console, highlighted, one_line
+from lorebase.cli.responses import Json
+from lorebase.cli.search_filters import HELP, names_metadata, search_filter
+from lorebase.cli.session import Session, open_session, run
+from lorebase.cli.tables import Row, show_rows
 
 PASSAGE_CHARACTERS = 280
+TITLE_CHARACTERS = 60
 
 
 class Mode(StrEnum):
@@ -27,60 +28,69 @@ class Mode(StrEnum):
 
 def search(  # noqa: PLR0917 (each parameter is an option of the command)
     query: Annotated[str, typer.Argument(help="A question or words.")],
-    knowledge_base: Annotated[str | None, typer.Option("--knowledge-base", help="Slug or id.")] = None,
+    knowledge_base: Annotated[
+        str | None, typer.Option("--knowledge-base", help="Slug or id of the knowledge base to search.")
+    ] = None,
     filters: Annotated[list[str] | None, typer.Option("--filter", help=HELP)] = None,
-    mode: Annotated[Mode, typer.Option(case_sensitive=False)] = Mode.HYBRID,
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    mode: Annotated[
+        Mode, typer.Option(case_sensitive=False, help="By meaning, by words, or both.")
+    ] = Mode.HYBRID,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many passages at most.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print what the API answered.")] = False,
 ) -> None:
-    """Find passages by meaning and by words."""
+    """Find passages by meaning and by words. In a pipe: a line a passage, fields parted by tabs."""
     found = run(_search(query, knowledge_base, filters or [], mode, limit))
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
-        return
-    console().print(_table(query, found) if found["nodes"] else "Nothing found.")
+        typer.echo(json.dumps(found, indent=2))
+    elif found["nodes"]:
+        _show(query, found)
+    else:
+        typer.echo("Nothing found.", err=True)
 
 
-async def _search(
-    query: str, knowledge_base: str | None, filters: list[str], mode: Mode, limit: int
-) -> dict[str, Any]:
+async def _search(query: str, knowledge_base: str | None, filters: list[str], mode: Mode, limit: int) -> Json:
+    if not names_metadata(filters):
+        # What is wrong with a filter is said before anybody is asked.
+        search_filter(filters, {})
     async with open_session() as session:
         chosen = await session.knowledge_base(knowledge_base)
-        types: dict[str, str] = {}
-        if any(expression.startswith("metadata.") for expression in filters):
-            shown = (await session.client.run("show-knowledge-base", {"id": chosen["id"]}))["node"]
-            types = {field["path"]: field["type"] for field in shown["metadataFields"]}
+        types = await _metadata_types(session, chosen["id"]) if names_metadata(filters) else {}
         asked: dict[str, object] = {"knowledgeBaseIds": [chosen["id"]], "query": query, "mode": mode.value}
         condition = search_filter(filters, types)
         if condition is not None:
             asked["filter"] = condition
         data = await session.client.run("search", {"input": asked, "first": limit})
-    result: dict[str, Any] = data["search"]
+    result: Json = data["search"]
     return result
 
 
-def _table(query: str, found: dict[str, Any]) -> Table:
+async def _metadata_types(session: Session, knowledge_base_id: str) -> dict[str, str]:
+    shown = (await session.client.run("show-knowledge-base", {"id": knowledge_base_id}))["node"]
+    return {field["path"]: field["type"] for field in shown["metadataFields"]}
+
+
+def _show(query: str, found: Json) -> None:
     more = ", and more" if found["pageInfo"]["hasNextPage"] else ""
-    title = f"{len(found['nodes'])} passages{more} in {found['tookMs']} ms for “{one_line(query, 60)}”"
-    table = Table(title=escape(title), title_justify="left", show_lines=True)
-    table.add_column("score", justify="right")
-    table.add_column("document", ratio=1, overflow="fold")
-    table.add_column("passage", ratio=3, overflow="fold")
-    for hit in found["nodes"]:
-        chunk = hit["chunk"]
-        passage = highlighted(chunk["text"], hit["highlights"], PASSAGE_CHARACTERS)
-        table.add_row(f"{hit['score']:.2f}", escape(place(chunk)), passage)
-    return table
+    count = f"{len(found['nodes'])} passage{'s' * (len(found['nodes']) > 1)}{more}"
+    title = f"{count} in {found['tookMs']} ms for “{one_line(query, TITLE_CHARACTERS)}”"
+    rows = [_row(hit) for hit in found["nodes"]]
+    show_rows(console(), ("score", "document", "passage"), rows, title=title, wide="passage")
 
 
-def place(chunk: dict[str, Any]) -> str:
-    """Where a passage stands: title, key, headings and page."""
+def _row(hit: Json) -> Row:
+    chunk = hit["chunk"]
+    passage = highlighted(chunk["text"], hit["highlights"], PASSAGE_CHARACTERS)
+    return (f"{hit['score']:.2f}", place(chunk), passage)
+
+
+def place(chunk: Json) -> str:
+    """Where a passage stands, a line each: title, key, headings and page."""
     document = chunk["documentVersion"]["document"]
-    parts = [clean(document["title"])]
+    parts = [one_line(document["title"])]
     if document["externalId"] and document["externalId"] != document["title"]:
-        parts.append(clean(document["externalId"]))
+        parts.append(one_line(document["externalId"]))
     if chunk["section"]:
-        parts.append(" › ".join(one_line(title, 60) for title in chunk["section"]))
+        parts.append(" › ".join(one_line(title, TITLE_CHARACTERS) for title in chunk["section"]))
     if chunk["page"]:
         parts.append(f"page {chunk['page']}")
     return "\n".join(parts)

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from lorebase.cli.client import ApiClient
-from lorebase.cli.credentials import find_target
-from lorebase.cli.errors import CommandFailed
-from lorebase.core.config import get_settings
+from lorebase.cli.credentials import Target, find_target
+from lorebase.cli.errors import ApiRefused, CommandFailed
+from lorebase.cli.responses import Json
+from lorebase.cli.settings import read_settings
 
 Result = TypeVar("Result")
+
+PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -21,36 +24,67 @@ class Session:
     """A client of one workspace; `default_knowledge_base` is the one made at the first start, when known."""
 
     client: ApiClient
-    workspace_id: str
-    workspace_name: str
+    workspace: Json
     default_knowledge_base: str | None
 
-    async def knowledge_base(self, wanted: str | None) -> dict[str, Any]:
+    @property
+    def workspace_id(self) -> str:
+        """The global id of the workspace."""
+        return str(self.workspace["id"])
+
+    async def knowledge_bases(self) -> list[Json]:
+        """All knowledge bases of the workspace, by name."""
+        found: list[Json] = []
+        variables: dict[str, object] = {"workspaceId": self.workspace_id, "first": PAGE}
+        while True:
+            data = await self.client.run("list-knowledge-bases", variables)
+            page = data["node"]["knowledgeBases"]
+            found += page["nodes"]
+            if not page["pageInfo"]["hasNextPage"]:
+                return found
+            variables["after"] = page["pageInfo"]["endCursor"]
+
+    async def knowledge_base(self, wanted: str | None) -> Json:
         """A knowledge base by slug or id; the default one, or the only one, when nothing is wanted."""
-        variables = {"workspaceId": self.workspace_id, "first": 100}
-        data = await self.client.run("list-knowledge-bases", variables)
-        found: list[dict[str, Any]] = data["node"]["knowledgeBases"]["nodes"]
+        found = await self.knowledge_bases()
         key = wanted or self.default_knowledge_base
         chosen = [kb for kb in found if key in (kb["id"], kb["slug"])]
         if not chosen and wanted is None and len(found) == 1:
             chosen = found
-        if not chosen:
-            slugs = ", ".join(sorted(kb["slug"] for kb in found)) or "none"
-            raise CommandFailed(f"Name a knowledge base with --knowledge-base; there are: {slugs}.")
-        return chosen[0]
+        if chosen:
+            return chosen[0]
+        slugs = ", ".join(sorted(kb["slug"] for kb in found))
+        if not slugs:
+            raise CommandFailed(
+                "The workspace has no knowledge base: make one with `lorebase knowledge-base create`."
+            )
+        problem = "Name a knowledge base" if wanted is None else f"There is no knowledge base {wanted!r}: name one"
+        raise CommandFailed(f"{problem} with --knowledge-base; there are: {slugs}.")
 
 
 @asynccontextmanager
 async def open_session() -> AsyncIterator[Session]:
     """Connects by the settings and asks who we are."""
-    settings = get_settings()
+    settings = read_settings()
     target = find_target(settings)
     async with ApiClient(target, settings.client_timeout_seconds) as client:
-        viewer = (await client.run("viewer"))["viewer"]
-        if viewer is None or not viewer["workspaces"]["nodes"]:
-            raise CommandFailed("The API key is not valid: see `lorebase key list` or LOREBASE_API_KEY.")
-        workspace = viewer["workspaces"]["nodes"][0]
-        yield Session(client, workspace["id"], workspace["name"], target.knowledge_base_id)
+        viewer = await _viewer(client, target)
+        workspaces = viewer["workspaces"]["nodes"]
+        if not workspaces:
+            raise CommandFailed("The API key belongs to no workspace any more.")
+        yield Session(client, workspaces[0], target.knowledge_base_id)
+
+
+async def _viewer(client: ApiClient, target: Target) -> Json:
+    try:
+        viewer: Json | None = (await client.run("viewer"))["viewer"]
+    except ApiRefused as error:
+        if error.api_code != "UNAUTHENTICATED":
+            raise
+        viewer = None
+    if viewer is None:
+        raise CommandFailed(f"The API key from {target.source} is not valid: it is unknown, revoked or expired.")
+    return viewer
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import httpx
+import strawberry
 from fastapi import FastAPI
 
 from lorebase.api.app import create_app
+from lorebase.api.graphql.schema import build_schema
 from lorebase.core.config import Settings
 from tests.factories import make_settings
 from tests.unit.api.fake_services import SECRET, Calls, FakeServices
@@ -19,14 +22,27 @@ AUTHORIZATION = {"Authorization": f"Bearer {SECRET}"}
 Json = dict[str, object]
 
 
-def application(services: FakeServices, settings: Settings) -> FastAPI:
-    """The application on fake services."""
+@lru_cache
+def the_schema() -> strawberry.Schema:
+    """The schema, built once."""
+    return build_schema()
+
+
+def application(services: list[FakeServices], settings: Settings) -> FastAPI:
+    """The application on the last of the fake services."""
 
     @asynccontextmanager
     async def open_services(_settings: Settings) -> AsyncIterator[FakeServices]:
-        yield services
+        yield services[-1]
 
-    return create_app(settings, open_services)
+    return create_app(settings, open_services, the_schema())
+
+
+@lru_cache
+def usual_application() -> tuple[FastAPI, list[FakeServices]]:
+    """One application for all tests that need no settings of their own: to build it takes a while."""
+    services: list[FakeServices] = []
+    return application(services, make_settings()), services
 
 
 @dataclass
@@ -70,7 +86,9 @@ class Edge:
 async def open_edge(services: FakeServices | None = None, **settings: object) -> AsyncIterator[Edge]:
     """The application, started, with these settings."""
     fakes = services or FakeServices()
-    app = application(fakes, make_settings(**settings))
+    app, used = usual_application() if not settings else (None, [])
+    used.append(fakes)
+    app = app or application(used, make_settings(**settings))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:

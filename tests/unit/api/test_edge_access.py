@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 import pytest
 from graphql import parse, print_ast
 from graphql.language.ast import ConstDirectiveNode, ObjectTypeDefinitionNode
 
-from lorebase.api.graphql.schema import build_schema, print_schema
+from lorebase.api.graphql.schema import print_schema
 from lorebase.core.errors import ErrorCode, Unavailable
 from lorebase.core.resources import read_operation
 from lorebase.schemas.workspaces import ApiScope
-from tests.unit.api.edge import Edge
+from tests.unit.api.edge import Edge, the_schema
 from tests.unit.api.fake_services import SECRET
 from tests.unit.api.test_edge_queries import OPERATIONS, variables_of
 
@@ -87,10 +88,11 @@ async def test_credentials_that_cannot_be_checked_are_no_verdict(edge: Edge) -> 
     assert response.json()["errors"][0]["extensions"]["retryable"] is True
 
 
+@lru_cache
 def declared_scopes() -> dict[str, list[str]]:
     """The scopes that the printed SDL shows for the fields of the root types."""
     found = {}
-    for node in parse(print_schema(build_schema())).definitions:
+    for node in parse(print_schema(the_schema())).definitions:
         if isinstance(node, ObjectTypeDefinitionNode) and node.name.value in {"Query", "Mutation"}:
             for field in node.fields or ():
                 for directive in field.directives or ():
@@ -127,7 +129,7 @@ async def test_the_scope_that_the_schema_shows_is_the_one_that_is_enforced(edge:
 
 
 def test_every_mutation_declares_a_scope() -> None:
-    mutation = build_schema()._schema.mutation_type
+    mutation = the_schema()._schema.mutation_type
     assert mutation is not None
     assert set(mutation.fields) <= set(declared_scopes())
 

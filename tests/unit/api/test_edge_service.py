@@ -47,9 +47,10 @@ async def test_readiness_names_what_is_out_and_needs_only_the_database(
 
 
 async def test_metrics_count_requests_and_time_operations(edge: Edge) -> None:
-    await edge.post("{ viewer { scopes } }")
-    await edge.post('{ node(id: "x") { id } nodes(ids: []) { id } workspace(slug: "") { id } }')
-    response = await edge.http.get("/metrics")
+    async with open_edge(edge.services, port=8001) as fresh:
+        await fresh.post("{ viewer { scopes } }")
+        await fresh.post('{ node(id: "x") { id } nodes(ids: []) { id } workspace(slug: "") { id } }')
+        response = await fresh.http.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain")
     assert 'lorebase_http_requests_total{method="POST",status="200"} 2.0' in response.text
     assert 'lorebase_graphql_operation_seconds_count{kind="query",outcome="ok"} 2.0' in response.text

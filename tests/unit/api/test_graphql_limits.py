@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from lorebase.api.graphql.engine import Engine, RequestRefused
 from lorebase.api.graphql.errors import RequestErrorCode
 from lorebase.api.graphql.limits import TooComplex, check_size
-from lorebase.api.graphql.schema import build_schema
 from tests.factories import make_settings
+from tests.unit.api.edge import the_schema
 
 SETTINGS = make_settings()
-SCHEMA = build_schema()
+SCHEMA = the_schema()
 
 
 def refusal(query: str) -> RequestRefused:

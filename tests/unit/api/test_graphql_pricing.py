@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from lorebase.api.graphql.engine import Engine, RequestRefused
 from lorebase.api.graphql.errors import RequestErrorCode
 from lorebase.api.graphql.pricing import price
-from lorebase.api.graphql.schema import build_schema, core_schema
+from lorebase.api.graphql.schema import core_schema
 from tests.factories import make_settings
+from tests.unit.api.edge import the_schema
 
-SCHEMA = build_schema()
+SCHEMA = the_schema()
 CORE = core_schema(SCHEMA)
 ENGINE = Engine(SCHEMA, make_settings())
 

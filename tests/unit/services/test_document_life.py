@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -23,12 +23,12 @@ from tests.fakes.world import World
 
 Result = TypeVar("Result")
 
-KEYS = st.sampled_from(["x", "y"])
+KEYS = st.sampled_from(["x", "x", "x", "y"])
 TAGS = st.sampled_from([(), ("a",), ("b",), ("a", "b")])
 TITLES = st.sampled_from([None, "One title", "Another title"])
 BODIES = st.integers(0, 3).map(lambda n: " ".join(f"Sentence {m} of body {n} is here." for m in range(4 + 8 * n)))
-STEPS = st.one_of(st.none(), st.integers(1, 70))
-ACTIONS = st.sampled_from(["none", "upsert", "update", "delete", "cancel", "work"])
+STEPS = st.integers(1, 60)
+ACTIONS = st.sampled_from(["upsert", "update", "delete", "cancel", "work"])
 ROUNDS_TO_REST = 60
 
 
@@ -131,29 +131,52 @@ class DocumentLife(RuleBasedStateMachine):
         self.run(self.do_retry(key))
 
     @rule(
-        crash_at=STEPS,
-        step=st.integers(1, 60),
-        action=ACTIONS,
+        before=st.sampled_from(["upsert", "update", "none"]),
+        crash_at=st.one_of(st.none(), STEPS),
+        step=STEPS,
+        actions=st.lists(ACTIONS, max_size=2),
         key=KEYS,
-        body=BODIES,
-        tags=TAGS,
+        bodies=st.tuples(BODIES, BODIES),
+        tags=st.tuples(TAGS, TAGS),
     )
     def work(
-        self, crash_at: int | None, step: int, action: str, key: str, body: str, tags: tuple[str, ...]
+        self,
+        before: str,
+        crash_at: int | None,
+        step: int,
+        actions: list[str],
+        key: str,
+        bodies: tuple[str, str],
+        tags: tuple[tuple[str, ...], tuple[str, ...]],
     ) -> None:
+        """A worker that may die at a step, while others act on the same document at another."""
         faults = Faults()
+
+        def act(name: str, turn: int) -> Awaitable[None]:
+            match name:
+                case "upsert":
+                    return self.do_upsert(key, bodies[turn], tags[turn], None)
+                case "update":
+                    return self.do_update(key, tags[turn])
+                case "delete":
+                    return self.do_delete(key)
+                case "cancel":
+                    return self.do_cancel(key)
+            return self.do_work(Faults())
+
+        async def meanwhile() -> None:
+            for action in actions:
+                await act(action, 1)
+
+        async def all_of_it() -> None:
+            if before != "none":
+                await act(before, 0)
+            await self.do_work(faults)
+
+        faults.at(step, meanwhile)
         if crash_at is not None:
             faults.crash_at(crash_at)
-        meanwhile: dict[str, Callable[[], Awaitable[None]]] = {
-            "upsert": lambda: self.do_upsert(key, body, tags, None),
-            "update": lambda: self.do_update(key, tags),
-            "delete": lambda: self.do_delete(key),
-            "cancel": lambda: self.do_cancel(key),
-            "work": lambda: self.do_work(Faults()),
-        }
-        if action in meanwhile:
-            faults.at(step, meanwhile[action])
-        self.run(self.do_work(faults))
+        self.run(all_of_it())
 
     @rule()
     def work_without_the_index(self) -> None:

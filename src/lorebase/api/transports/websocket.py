@@ -67,10 +67,16 @@ class WebSocketTransport:
                     raise Closed(SUBPROTOCOL_UNKNOWN, "Subprotocol not acceptable")
                 await connection.serve()
         except Closed as closed:
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                await websocket.close(closed.code, closed.reason)
+            await connection.end()
+            await self._farewell(websocket, closed)
         finally:
             await connection.end()
+
+    async def _farewell(self, websocket: WebSocket, closed: Closed) -> None:
+        # A client that reads nothing may not even take the farewell.
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+            async with asyncio.timeout(self._settings.stream_send_timeout_seconds):
+                await websocket.close(closed.code, closed.reason)
 
 
 class _Connection:

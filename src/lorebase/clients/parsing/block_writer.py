@@ -31,6 +31,7 @@ class BlockWriter:
 
     def words(self, text: str) -> None:
         """Adds running text; any white space in it counts as one space."""
+        text = clean(text)
         core = " ".join(text.split())
         if not core:
             self._space = self._space or bool(text)
@@ -41,7 +42,7 @@ class BlockWriter:
 
     def verbatim(self, text: str) -> None:
         """Adds text whose lines and spaces matter, such as code."""
-        core = text.strip("\n").rstrip()
+        core = clean(text).strip("\n").rstrip()
         if core:
             self._emit(core)
 
@@ -86,8 +87,6 @@ class BlockWriter:
         self._write(core)
 
     def _write(self, piece: str) -> None:
-        piece = clean(piece)
-        if piece:
-            self._length += len(piece)
-            check_length(self._length, self._max_characters)
-            self._pieces.append(piece)
+        self._length += len(piece)
+        check_length(self._length, self._max_characters)
+        self._pieces.append(piece)

@@ -14,7 +14,7 @@ from lorebase.core.errors import DocumentRefused, ErrorCode
 MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 100 * 1024 * 1024
 MAX_RATIO = 100
-_RATIO_FROM_BYTES = 1024 * 1024
+_RATIO_FROM_BYTES = 10 * 1024 * 1024
 _LOCAL_HEADER_BYTES = 30
 # ISO/IEC 29500 "strict" files differ in the namespace only, as far as text goes.
 _STRICT = b"http://purl.oclc.org/ooxml/wordprocessingml/main"

@@ -25,8 +25,10 @@ _LIGATURES = str.maketrans(
     }
 )
 _LEADERS = re.compile(r"(?: ?[.·…]){5,}+ ?")
-_EDGE_NUMBER = re.compile(r"^\d{1,5}\b|\b\d{1,5}$", re.ASCII)
-_NUMBER = re.compile(r"\d++|\b[ivxlc]{1,7}\b")
+_NUMBER = re.compile(r"(?<![\w.])\d{1,5}(?![\w.]*\w)", re.ASCII)
+_ROMAN = re.compile(r"[ivxlc]{1,7}")
+_ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+_Key = tuple[str, int, int]
 
 
 @dataclass(slots=True)
@@ -64,17 +66,28 @@ def lines_of(page: pypdfium2.PdfPage) -> list[Line]:
 
 
 def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
-    """The pages without headers, footers and page numbers: edge lines at one height that say the same three
-    times, or that begin or end with a number that counts along with the pages."""
-    seen: Counter[tuple[str | int, int]] = Counter()
+    """The pages without headers, footers and page numbers.
+
+    These are lines at the top or bottom edge that have a number counting along with the pages, on at least
+    three of them, or that say exactly the same at one height three times; of those the first is kept, since it
+    may be the head of a table. Rows that merely look alike are never taken for them.
+    """
+    seen: Counter[_Key] = Counter()
     for index, page in enumerate(pages):
         seen.update({key for line in _edge_lines(page) for key in _running_keys(line, index)})
     running = {key for key, count in seen.items() if count >= 3}
-    return [_without(page, index, running) for index, page in enumerate(pages)]
+    said: set[_Key] = set()
+    return [_without(page, index, running, said) for index, page in enumerate(pages)]
 
 
-def _without(page: list[Line], index: int, running: set[tuple[str | int, int]]) -> list[Line]:
-    dropped = {id(line) for line in _edge_lines(page) if not running.isdisjoint(_running_keys(line, index))}
+def _without(page: list[Line], index: int, running: set[_Key], said: set[_Key]) -> list[Line]:
+    dropped = set()
+    for line in _edge_lines(page):
+        same, *numbered = _running_keys(line, index)
+        if not running.isdisjoint(numbered) or same in said:
+            dropped.add(id(line))
+        if same in running:
+            said.add(same)
     return [line for line in page if id(line) not in dropped]
 
 
@@ -83,10 +96,24 @@ def _edge_lines(page: list[Line]) -> list[Line]:
     return ordered[:2] + ordered[max(2, len(ordered) - 2) :]
 
 
-def _running_keys(line: Line, index: int) -> list[tuple[str | int, int]]:
+def _running_keys(line: Line, index: int) -> list[_Key]:
+    """What would return on other pages: the line itself, then each of its numbers less the page's index, the
+    one at its beginning or end whatever the other words are, those within only among the same words."""
     height = round(line.bottom / 4)
-    numbers = [int(number) - index for number in _EDGE_NUMBER.findall(line.text[:8] + " " + line.text[-8:])]
-    return [(_NUMBER.sub("#", line.text.lower()), height), *((number, height) for number in numbers)]
+    words = _NUMBER.sub("#", line.text)
+    keys: list[_Key] = [(line.text, 0, height)]
+    for match in list(_NUMBER.finditer(line.text))[:8]:
+        at_an_end = match.start() == 0 or match.end() == len(line.text)
+        keys.append(("" if at_an_end else words, int(match.group()) - index, height))
+    if _ROMAN.fullmatch(line.text.lower()):
+        keys.append(("roman", _roman(line.text.lower()) - index, height))
+    return keys
+
+
+def _roman(numeral: str) -> int:
+    values = [_ROMAN_VALUES[letter] for letter in numeral]
+    following = [*values[1:], 0]
+    return sum(-value if value < after else value for value, after in zip(values, following, strict=True))
 
 
 def _line(text_page: pypdfium2.PdfTextPage, raw: str, start: int, placed: bool) -> Line:

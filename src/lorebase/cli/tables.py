@@ -1,0 +1,79 @@
+"""Rows of facts: a table where it fits, blocks on a narrow terminal, tabs between fields in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lorebase.cli.output import clean, one_line
+
+NARROW_COLUMNS = 64
+_BORDER_COLUMNS = 3
+
+Cell = str | Text
+Row = Sequence[Cell]
+
+
+def show_rows(
+    screen: Console, headings: Sequence[str], rows: Sequence[Row], *, title: str = "", wide: str | None = None
+) -> None:
+    """Prints the rows. `wide` names a column that takes the width which the others leave, and is folded.
+
+    In a pipe there is a line for each row, fields parted by tabs, the headings first; no title.
+    """
+    if not screen.is_terminal:
+        for row in [headings, *rows]:
+            _print(screen, "\t".join(_flat(cell) for cell in row))
+    elif _fits(screen, headings, rows, wide):
+        screen.print(_table(headings, rows, title, wide))
+    else:
+        _show_blocks(screen, headings, rows, title)
+
+
+def _fits(screen: Console, headings: Sequence[str], rows: Sequence[Row], wide: str | None) -> bool:
+    if wide is not None:
+        return screen.width >= NARROW_COLUMNS
+    # What is folded in a narrow cell, such as an id, can be neither read nor copied.
+    columns = zip(*([headings, *rows]), strict=True)
+    widths = [max(cell_len(line) for cell in column for line in _lines(cell)) for column in columns]
+    return sum(widths) + _BORDER_COLUMNS * len(widths) + 1 <= screen.width
+
+
+def _lines(cell: Cell) -> list[str]:
+    return clean(cell).splitlines() or [""]
+
+
+def _flat(cell: Cell) -> str:
+    return " · ".join(filter(None, map(one_line, _lines(cell))))
+
+
+def _show_blocks(screen: Console, headings: Sequence[str], rows: Sequence[Row], title: str) -> None:
+    if title:
+        _print(screen, one_line(title))
+    for row in rows:
+        _print(screen, "")
+        for heading, cell in zip(headings, row, strict=True):
+            if text := _flat(cell):
+                _print(screen, f"{heading}: {text}")
+
+
+def _table(headings: Sequence[str], rows: Sequence[Row], title: str, wide: str | None) -> Table:
+    table = Table(
+        title=Text(clean(title)) if title else None,
+        title_justify="left",
+        show_lines=wide is not None,
+        expand=wide is not None,
+    )
+    for heading in headings:
+        table.add_column(heading, overflow="fold", ratio=1 if heading == wide else None)
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
+    return table
+
+
+def _print(screen: Console, line: str) -> None:
+    screen.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Public suites of the GraphQL protocols, run against a small schema on the API's own transports."""
