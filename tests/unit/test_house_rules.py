@@ -14,7 +14,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 40
 LINES_OF_A_RESOLVER = 12
-RESOLVER_MARKS = {"field", "mutation", "subscription"}
+RESOLVER_MARKS = {"computed", "connection", "field", "mutation", "subscription", "upward"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -15,7 +15,7 @@ class Parser(Protocol):
         """The text and structure of the file at `path`.
 
         Raises DocumentRefused with the code that says why (EMPTY_DOCUMENT, ENCRYPTED, CORRUPT, NO_TEXT,
-        PARSE_TIMEOUT, PARSE_CRASHED, PAGE_LIMIT, DECOMPRESSION_LIMIT, UNSUPPORTED_TYPE, INVALID_TEXT).
+        PARSE_TIMEOUT, PARSE_CRASHED, PAGE_LIMIT, DECOMPRESSION_LIMIT, TOO_LARGE, UNSUPPORTED_TYPE).
         A file that crashes or hangs its parser harms no other: each runs within limits of its own.
         """
         ...

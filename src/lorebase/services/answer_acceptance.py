@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from lorebase.core.config import Settings
-from lorebase.core.errors import BadInput, LimitExceeded, NotFound
+from lorebase.core.errors import BadInput, LimitExceeded
 from lorebase.core.ids import new_id
 from lorebase.core.logging import current_trace_id
 from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.schemas.answers import Answer, AnswerStatus, Ask, Asked, Conversation, Message, MessageRole
 from lorebase.schemas.jobs import Job, JobKind, JobLane, JobSubjectType, NewJob
 from lorebase.schemas.search import SearchRequest
+from lorebase.services.answer_retrieval import check_retrieval
 from lorebase.services.text_rules import refuse_unstorable, tidied
 
 TITLE_CHARACTERS = 80
-KNOWLEDGE_BASES_MAXIMUM = 20
 
 
 def checked(command: Ask, settings: Settings) -> Ask:
@@ -24,7 +25,7 @@ def checked(command: Ask, settings: Settings) -> Ask:
     field = ["input", "question"]
     refuse_unstorable(command.question, field)
     question = command.question.strip()
-    if not question:
+    if not any(unicodedata.category(character)[0] not in "CZ" for character in question):
         raise BadInput("The question is empty.", field=field)
     if len(question) > settings.question_max_characters:
         limit = settings.question_max_characters
@@ -44,21 +45,16 @@ async def accept_question(
             f"The workspace has {limit} open jobs: wait for some to end.", details={"limit": limit}
         )
     conversation = await _conversation(uow, command, now)
+    retrieval = _retrieval(command, conversation)
+    await check_retrieval(uow, retrieval, command.question, settings)
+    if command.conversation_id is None:
+        await uow.conversations.add(conversation)
     answer_id = new_id()
-    job = await uow.jobs.add(
-        NewJob(
-            id=new_id(),
-            kind=JobKind.ANSWER,
-            lane=JobLane.ANSWERS,
-            subject_type=JobSubjectType.ANSWER,
-            subject_id=answer_id,
-            trace_id=current_trace_id(),
-        )
-    )
+    job = await uow.jobs.add(_job(answer_id))
     question = _message(conversation, MessageRole.USER, command.question, None, now)
     # A microsecond later: messages are ordered by time, and an answer never stands before its question.
     shown = _message(conversation, MessageRole.ASSISTANT, "", answer_id, now + timedelta(microseconds=1))
-    answer = _answer(command, conversation, question, answer_id=answer_id, job_id=job.id)
+    answer = _answer(command, retrieval, shown, answer_id=answer_id, job_id=job.id)
     await uow.conversations.add_message(question)
     await uow.answers.add(answer)
     await uow.conversations.add_message(shown)
@@ -69,14 +65,7 @@ async def _conversation(uow: UnitOfWork, command: Ask, now: datetime) -> Convers
     if command.conversation_id is not None:
         return await uow.conversations.get(command.conversation_id)
     wanted = command.retrieval.knowledge_base_ids if command.retrieval else ()
-    if not 1 <= len(wanted) <= KNOWLEDGE_BASES_MAXIMUM:
-        raise BadInput(
-            f"A new conversation needs 1 to {KNOWLEDGE_BASES_MAXIMUM} knowledge bases.",
-            field=["input", "retrieval", "knowledgeBaseIds"],
-        )
-    if len(await uow.knowledge_bases.get_many(wanted)) != len(set(wanted)):
-        raise NotFound("There is no such knowledge base.", field=["input", "retrieval", "knowledgeBaseIds"])
-    conversation = Conversation(
+    return Conversation(
         id=new_id(),
         workspace_id=uow.workspace_id,
         title=_title(command.question),
@@ -84,8 +73,23 @@ async def _conversation(uow: UnitOfWork, command: Ask, now: datetime) -> Convers
         created_at=now,
         updated_at=now,
     )
-    await uow.conversations.add(conversation)
-    return conversation
+
+
+def _retrieval(command: Ask, conversation: Conversation) -> SearchRequest:
+    given = command.retrieval or SearchRequest(knowledge_base_ids=(), query="")
+    bases = given.knowledge_base_ids or conversation.knowledge_base_ids
+    return given.model_copy(update={"knowledge_base_ids": bases})
+
+
+def _job(answer_id: UUID) -> NewJob:
+    return NewJob(
+        id=new_id(),
+        kind=JobKind.ANSWER,
+        lane=JobLane.ANSWERS,
+        subject_type=JobSubjectType.ANSWER,
+        subject_id=answer_id,
+        trace_id=current_trace_id(),
+    )
 
 
 def _title(question: str) -> str:
@@ -112,20 +116,18 @@ def _message(
 
 
 def _answer(
-    command: Ask, conversation: Conversation, question: Message, *, answer_id: UUID, job_id: UUID
+    command: Ask, retrieval: SearchRequest, shown: Message, *, answer_id: UUID, job_id: UUID
 ) -> Answer:
-    given = command.retrieval or SearchRequest(knowledge_base_ids=(), query="")
-    bases = given.knowledge_base_ids or conversation.knowledge_base_ids
     return Answer(
         id=answer_id,
-        workspace_id=conversation.workspace_id,
-        conversation_id=conversation.id,
-        message_id=question.id,
+        workspace_id=shown.workspace_id,
+        conversation_id=shown.conversation_id,
+        message_id=shown.id,
         job_id=job_id,
         status=AnswerStatus.QUEUED,
         text="",
         question=command.question,
-        retrieval=given.model_copy(update={"knowledge_base_ids": bases}),
+        retrieval=retrieval,
         max_tokens=command.max_tokens,
         finish_reason=None,
         model=None,
@@ -139,6 +141,6 @@ def _answer(
         usage=None,
         event_sequence=0,
         trace_id=current_trace_id(),
-        created_at=question.created_at,
-        updated_at=question.created_at,
+        created_at=shown.created_at,
+        updated_at=shown.created_at,
     )

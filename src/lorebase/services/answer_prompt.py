@@ -11,7 +11,7 @@ from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.schemas.chat import ChatPrompt
 from lorebase.schemas.documents import Chunk
 from lorebase.schemas.search import SearchHit
-from lorebase.services.answer_text import NO_EVIDENCE
+from lorebase.services.answer_markers import NO_EVIDENCE, neutralised
 from lorebase.services.question_rewriting import Turn
 
 TEMPLATE = "answer_with_citations.v1"
@@ -40,17 +40,28 @@ async def load_passages(uow: UnitOfWork, hits: Sequence[SearchHit]) -> list[Pass
 def render_prompt(
     templates: PromptTemplates, question: str, passages: Sequence[Passage], history: Sequence[Turn]
 ) -> ChatPrompt:
-    """The prompt. Its random token marks what is data: a document that imitates the marks cannot know it."""
+    """The prompt. Its random token marks what is data: a document that imitates the marks cannot know it.
+
+    Nothing in the data looks like a citation or like the word for "no evidence", so that a model may copy it.
+    """
     return templates.render(
         TEMPLATE,
         {
             "token": secrets.token_hex(8),
             "no_evidence": NO_EVIDENCE,
-            "question": question,
-            "history": [turn.model_dump() for turn in history],
+            "question": neutralised(question),
+            "history": [{"role": turn.role, "text": neutralised(turn.text)} for turn in history],
             "passages": [
-                {"title": p.title, "section": " > ".join(p.chunk.section), "text": p.chunk.text}
-                for p in passages
+                {
+                    "title": _one_line(passage.title),
+                    "section": _one_line(" > ".join(passage.chunk.section)),
+                    "text": neutralised(passage.chunk.text),
+                }
+                for passage in passages
             ],
         },
     )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(neutralised(text).split())

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from lorebase.core.errors import Unavailable
+from lorebase.core.errors import ErrorCode, Unavailable
 from lorebase.ports.clock import Clock
 from lorebase.ports.event_stream import EventStream
-from lorebase.schemas.events import AnswerDeltaEvent, StreamEvent, StreamKind, StreamName, StreamResetEvent
+from lorebase.schemas.events import TERMINAL_EVENTS, AnswerDeltaEvent, StreamEvent, StreamResetEvent
 from lorebase.schemas.jobs import Job
+from lorebase.services.job_events import answer_stream_of
 
 _log = logging.getLogger(__name__)
 
 BATCH_SECONDS = 0.03
+SAVE_SECONDS = 2.0
+PATIENCE_SECONDS = 2.0
+SILENCE_SECONDS = 1.0
 
-SaveText = Callable[[str], Awaitable[None]]
-
-
-def answer_stream_name(job: Job) -> StreamName:
-    """The stream of the answer that a job works on."""
-    return StreamName(kind=StreamKind.ANSWER, workspace_id=job.workspace_id, id=job.subject_id)
+Save = Callable[[], Awaitable[None]]
 
 
 class AnswerStream:
     """Appends events under the job's fence.
 
-    An outage of the store loses events but never the answer: once it is back the text so far is saved and
-    subscribers are sent to it by a reset, since a later delta would not join what they have.
+    An outage of the store loses events but never the answer: once it is back, the text so far is saved and
+    subscribers are sent to it by a reset, since a later delta would not join what they have. `save` puts
+    `text` into PostgreSQL; it is called every two seconds, and before each delta while the stream does not
+    hold the whole answer, for whoever starts in its middle.
     """
 
-    def __init__(self, streams: EventStream, job: Job, clock: Clock, save_text: SaveText) -> None:
+    def __init__(self, streams: EventStream, job: Job, clock: Clock, save: Save, *, max_events: int) -> None:
         self._streams = streams
-        self._name = answer_stream_name(job)
+        self._name = answer_stream_of(job)
         self._fence = job.fence
         self._clock = clock
-        self._save_text = save_text
+        self._save = save
+        self._max_events = max_events
         self._buffer = ""
-        self._due = 0.0
+        self._flush_due = 0.0
+        self._save_due = clock.monotonic() + SAVE_SECONDS
+        self._silent_until = 0.0
+        self._joined = False
         self._gap = False
+        self._headless = False
         self.sequence = 0
         self.text = ""
 
@@ -51,41 +58,66 @@ class AnswerStream:
     async def write(self, text: str) -> None:
         """Adds text; it is sent when a batch of 30 ms is full."""
         self._buffer += text
-        if self._buffer and self._clock.monotonic() >= self._due:
+        if self._buffer and self._clock.monotonic() >= self._flush_due:
             await self.flush()
 
     async def flush(self) -> None:
         """Sends the text that waits."""
-        if self._buffer:
-            delta = AnswerDeltaEvent(text=self._buffer, offset=len(self.text))
-            self.text += self._buffer
-            self._buffer = ""
-            self._due = self._clock.monotonic() + BATCH_SECONDS
-            await self.send(delta)
+        if not self._buffer:
+            return
+        delta = AnswerDeltaEvent(text=self._buffer, offset=len(self.text))
+        self.text += self._buffer
+        self._buffer = ""
+        now = self._clock.monotonic()
+        self._flush_due = now + BATCH_SECONDS
+        if self._headless or self.sequence >= self._max_events or now >= self._save_due:
+            await self._save_quietly()
+        await self.send(delta)
 
     async def send(self, *events: StreamEvent) -> None:
         """Appends events. LeaseLost when another worker has the answer now; an outage is only noted."""
+        ends = any(event.type in TERMINAL_EVENTS for event in events)
+        if not events or (self._gap and not ends and self._clock.monotonic() < self._silent_until):
+            return
         try:
             if self._gap:
                 await self._bridge()
-            await self._append(events)
+            if await self._append(events) and not ends:
+                await self._bridge()
         except Unavailable as error:
             self._gap = True
-            _log.warning(
-                "answer events not sent", extra={"answer_id": str(self._name.id), "code": error.code}
-            )
+            self._silent_until = self._clock.monotonic() + SILENCE_SECONDS
+            facts = {"answer_id": str(self._name.id), "code": error.code}
+            _log.warning("answer events not sent", extra=facts)
 
-    async def _append(self, events: Sequence[StreamEvent]) -> None:
+    async def _append(self, events: Sequence[StreamEvent]) -> bool:
+        """Whether the store had lost the stream and began it anew.
+
+        The floor is one too high on purpose: a stream that begins anew betrays itself by the number left out.
+        """
+        floor = self.sequence + 1 if self._joined else self.sequence
         expected = self.sequence + len(events)
-        self.sequence = await self._streams.append(self._name, events, fence=self._fence, floor=self.sequence)
-        if self.sequence != expected:
-            # The store lost the stream meanwhile and began it anew.
-            await self._bridge()
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                sequence = await self._streams.append(self._name, events, fence=self._fence, floor=floor)
+        except TimeoutError:
+            message = "The store of events does not answer."
+            raise Unavailable(message, code=ErrorCode.STORAGE_UNAVAILABLE) from None
+        lost = self._joined and sequence != expected
+        begun_late = not self._joined and floor > 0 and sequence == expected
+        self._headless = self._headless or lost or begun_late
+        self.sequence, self._joined = sequence, True
+        return lost
 
     async def _bridge(self) -> None:
-        await self._save_text(self.text)
+        await self._save()
+        await self._append([StreamResetEvent(subject_id=self._name.id)])
         self._gap = False
-        reset = StreamResetEvent(subject_id=self._name.id)
-        self.sequence = await self._streams.append(
-            self._name, [reset], fence=self._fence, floor=self.sequence
-        )
+
+    async def _save_quietly(self) -> None:
+        self._save_due = self._clock.monotonic() + SAVE_SECONDS
+        try:
+            await self._save()
+        except Unavailable as error:
+            facts = {"answer_id": str(self._name.id), "code": error.code}
+            _log.warning("text so far not saved", extra=facts)

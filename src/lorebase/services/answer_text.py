@@ -4,73 +4,160 @@ from __future__ import annotations
 
 import re
 
-NO_EVIDENCE = "NO_EVIDENCE"
+from lorebase.services.answer_code_spans import CodeSpans
+from lorebase.services.answer_markers import MARKER, NO_EVIDENCE, Marker, neutralised
 
 _PREFIXES = "|".join(NO_EVIDENCE[:length] for length in range(len(NO_EVIDENCE), 0, -1))
-_MARKER = r"\[\s*\d{1,3}(?:\s*,\s*\d{1,3})*\s*\]"
-# What the next piece may still change: spaces before a marker, a marker, a bracket, a tag or the control token
-# that has begun.
-_UNDECIDED = re.compile(rf"(?:[ \t]*(?:\[[\d,\s]{{0,40}}\]?)?|\]|<)(?:{_PREFIXES})?\Z")
-_SPECIAL = re.compile(rf"(?P<space>[ \t]*)(?P<marker>{_MARKER})|{NO_EVIDENCE}|<(?=[A-Za-z/!?\[])|\](?=[(:])")
+_DECORATION = r"[\s*_`\"'>#~-]*+"
+# Before the first word shows: decoration around a control token that may be on its way.
+_OPENING = re.compile(rf"{_DECORATION}(?:{_PREFIXES})?")
+_REFUSAL = re.compile(rf"{_DECORATION}{NO_EVIDENCE}")
+_CUT_TOKEN = re.compile(
+    rf"(?:{'|'.join(NO_EVIDENCE[:length] for length in range(len(NO_EVIDENCE), 2, -1))})\Z"
+)
+# What the next piece may still change: spaces before a marker, a marker, backticks or the control token.
+_UNDECIDED = re.compile(rf"(?:(?<![ \t])[ \t]*+(?:\[[\d,\s]{{0,80}}+\]?)?|(?<!`)`++)(?:{_PREFIXES})?\Z")
+# No more than is held back, or an answer would depend on how its stream was cut.
+_SHORT = r"\[[\d,\s]{0,80}+\]"
+_TOKEN = re.compile(
+    rf"(?<![ \t])(?P<space>[ \t]*+)(?P<marker>(?={_SHORT}){MARKER})|(?P<backticks>`++)|(?P<line_end>\n)|{NO_EVIDENCE}"
+)
+_OPEN_ENDED = re.compile(r"[\[\d,A-Z_]")
 _NUMBER = re.compile(r"\d+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Links, images, definitions of links and HTML: none of them survives a space in the middle.
+_FETCHED = re.compile(r"(?<=\])(?=[(:])|(?<=<)(?=[A-Za-z/!?])")
+_LINK = re.compile(r"(?<=\])(?=\()|(?<=<)(?=[A-Za-z/!?])")
 
 
 class AnswerText:
-    """The text of an answer while it grows.
+    """The text of an answer while it grows, and the citations in it.
 
-    Markers of passages that were not given disappear, the others are numbered anew in order of first use.
-    The control token for "no evidence" never comes through; what a Markdown reader would fetch or run
-    (images, links, HTML) is broken up.
+    Markers of passages that were not given disappear, the others are numbered anew in order of first use;
+    code is left alone. The control token for "no evidence" never comes through. What a Markdown reader would
+    fetch or run (images, links, HTML) is broken up, what no database stores is replaced.
     """
 
     def __init__(self, passages: int) -> None:
         self._passages = passages
         self._pending = ""
+        self._half = ""
+        self._code = CodeSpans()
         self._refused = False
         self.text = ""
         self.cited: list[int] = []
+        self.markers: list[Marker] = []
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the model said that there is no evidence, or nothing at all."""
-        return self._refused or not self.text.strip()
+        """Whether the model said that there is no evidence."""
+        return self._refused
 
     def feed(self, piece: str) -> str:
         """Takes a piece of the stream; returns what may be shown of it now."""
-        self._pending += piece
-        held = _UNDECIDED.search(self._pending)
-        cut = held.start() if held else len(self._pending)
-        ready, self._pending = self._pending[:cut], self._pending[cut:]
-        return self._release(ready)
+        self._pending += self._readable(piece)
+        return self._advance(ended=False)
 
     def end(self) -> str:
         """The stream is over; returns what was still held back."""
-        ready, self._pending = self._pending, ""
-        return self._release(ready)
+        return self._advance(ended=True)
 
-    def _release(self, ready: str) -> str:
-        if not self.text:
-            ready = ready.lstrip()
-            self._refused = self._refused or ready.startswith(NO_EVIDENCE)
+    def _readable(self, piece: str) -> str:
+        """Half a character waits for its other half; control characters never come through."""
+        piece = self._half + piece
+        self._half = piece[-1:] if "\ud800" <= piece[-1:] <= "\udbff" else ""
+        piece = piece.removesuffix(self._half)
+        if _SURROGATE.search(piece):
+            piece = piece.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return _CONTROL.sub("\ufffd", piece.replace("\r", ""))
+
+    def _advance(self, *, ended: bool) -> str:
+        before = len(self.text)
+        if not before:
+            self._pending = self._pending.lstrip()
+            self._refused = self._refused or _REFUSAL.match(self._pending) is not None
+        if ended:
+            self._drop_cut_token()
         if self._refused:
-            return ""
-        shown = _SPECIAL.sub(self._replace, ready).replace("](", "] (")
-        if self.text.endswith("]") and shown.startswith("("):
-            shown = f" {shown}"
-        self.text += shown
-        return shown
+            self._pending = ""
+        elif before or not _OPENING.fullmatch(self._pending):
+            self._release(ended)
+        elif ended:
+            # Nothing but decoration, or a word that only begins like the token.
+            self._pending = self._pending if any(map(str.isalnum, self._pending)) else ""
+            self._release(ended)
+        return self.text[before:]
 
-    def _replace(self, match: re.Match[str]) -> str:
-        found = match.group()
-        if match["marker"] is None:
-            return {NO_EVIDENCE: " ", "<": "\\<", "]": "] "}[found]
-        numbers = [self._numbered(int(n)) for n in _NUMBER.findall(match["marker"])]
-        shown = "".join(f"[{number}]" for number in numbers if number is not None)
-        return f"{match['space']}{shown}" if shown else ""
+    def _drop_cut_token(self) -> None:
+        """The limit of tokens may have cut the control token short."""
+        cut = _CUT_TOKEN.search(self._pending)
+        if cut:
+            self._pending = self._pending[: cut.start()]
+            self._refused = self._refused or not (self.text or any(map(str.isalnum, self._pending)))
 
-    def _numbered(self, passage: int) -> int | None:
-        if not 1 <= passage <= self._passages:
-            return None
-        if passage not in self.cited:
-            self.cited.append(passage)
-        return self.cited.index(passage) + 1
+    def _release(self, ended: bool) -> None:
+        pending = self._pending
+        held = None if ended else _UNDECIDED.search(pending)
+        end = held.start() if held else len(pending)
+        place = 0
+        for match in _TOKEN.finditer(pending, 0, end):
+            self._plain(pending[place : match.start()])
+            place = match.start()
+            if (
+                match["marker"]
+                and (code := self._code.covers(pending[match.end() :], ended=ended)) is not False
+            ):
+                if code is None:
+                    end = place
+                    break
+                self._plain(match.group())
+            else:
+                self._special(match)
+            place = match.end()
+        self._plain(pending[place:end])
+        self._pending = pending[end:]
+
+    def _plain(self, text: str) -> None:
+        self._code.text(text)
+        self._show(text)
+
+    def _special(self, match: re.Match[str]) -> None:
+        if match["marker"]:
+            self._cite(match["space"], [int(number) for number in _NUMBER.findall(match["marker"])])
+        elif match["backticks"]:
+            self._code.backticks(len(match.group()))
+            self._show(match.group())
+        elif match["line_end"]:
+            self._code.line_end()
+            self._show("\n")
+        else:
+            self._plain(neutralised(NO_EVIDENCE))
+
+    def _cite(self, space: str, passages: list[int]) -> None:
+        known = [passage for passage in passages if 1 <= passage <= self._passages]
+        if not known:
+            # Nothing may grow together over the gap into what was taken out elsewhere.
+            self._show("\u200b" if _OPEN_ENDED.match(self.text[-1:]) else "")
+            return
+        self._code.text("[")
+        self._show(space)
+        for passage in known:
+            if passage not in self.cited:
+                self.cited.append(passage)
+            number = self.cited.index(passage) + 1
+            start = len(self.text)
+            self._show(f"[{number}]")
+            self.markers.append(Marker(start, len(self.text), number))
+
+    def _show(self, text: str) -> None:
+        broken = _LINK if self._after_claim() else _FETCHED
+        last = self.text[-1:]
+        self.text += broken.sub(" ", last + text)[len(last) :]
+
+    def _after_claim(self) -> bool:
+        """Whether the text ends in a marker with words before it in its line: no definition of a link."""
+        if not self.markers or self.markers[-1].end != len(self.text):
+            return False
+        line = self.text[self.text.rfind("\n") + 1 : self.markers[-1].start]
+        return any(map(str.isalpha, line))

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import aclosing
 
 from lorebase.core.config import Settings
-from lorebase.core.errors import JobCancelled, LeaseLost
+from lorebase.core.errors import BadInput, Conflict, LeaseLost, NotFound, Permanent, Transient, Unavailable
 from lorebase.ports.chat_model import ChatModel
 from lorebase.ports.clock import Clock
 from lorebase.ports.event_stream import EventStream
 from lorebase.ports.prompts import PromptTemplates
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from lorebase.schemas.answers import (
-    Answer,
-    AnswerError,
-    AnswerStatus,
-    AnswerTimings,
-    FinishReason,
-    TokenUsage,
-)
+from lorebase.schemas.answers import AnswerError, AnswerStatus, FinishReason
+from lorebase.schemas.chat import ChatDelta
 from lorebase.schemas.events import (
     AnswerCitationEvent,
     AnswerCompletedEvent,
@@ -28,34 +20,18 @@ from lorebase.schemas.events import (
     AnswerStartedEvent,
 )
 from lorebase.schemas.jobs import Job, JobError
-from lorebase.schemas.search import SearchHit
-from lorebase.services.answer_prompt import TEMPLATE, Passage, load_passages, render_prompt
-from lorebase.services.answer_stream import AnswerStream
+from lorebase.services.answer_draft import AnswerDraft, change_answer
+from lorebase.services.answer_pacing import paced
+from lorebase.services.answer_prompt import load_passages, render_prompt
+from lorebase.services.answer_retrieval import retrieval_request
+from lorebase.services.answer_stream import BATCH_SECONDS, AnswerStream
 from lorebase.services.answer_text import AnswerText
-from lorebase.services.citations import Evidence, find_evidence
 from lorebase.services.job_control import JobControl
-from lorebase.services.question_rewriting import QuestionRewriter, Turn, earlier_turns
+from lorebase.services.question_rewriting import QuestionRewriter, earlier_turns
 from lorebase.services.search import SearchService
 
-NO_EVIDENCE_TEXT = "I found nothing in the documents that answers this question."
 # Events that a died attempt may have sent since the last one that PostgreSQL knows of.
 SEQUENCE_MARGIN = 1000
-
-
-@dataclass(slots=True)
-class _Work:
-    """What is known so far about the answer in hand; times are those of the process clock, in seconds."""
-
-    answer: Answer
-    history: Sequence[Turn]
-    asked_at: float
-    stream: AnswerStream
-    hits: tuple[SearchHit, ...] = ()
-    retrieved_at: float = 0.0
-    first_token_at: float | None = None
-    finish: FinishReason = FinishReason.STOP
-    usage: TokenUsage | None = None
-    evidence: Evidence = field(default_factory=lambda: Evidence((), ()))
 
 
 class AnswerHandler:
@@ -82,15 +58,15 @@ class AnswerHandler:
         self._rewriter = QuestionRewriter(chat=chat, templates=templates)
 
     async def run(self, job: Job, control: JobControl) -> Job:
-        """Makes the answer. It is complete in PostgreSQL before the last event is sent."""
-        work = await self._begin(job)
+        """Makes the answer. It is complete in PostgreSQL before the last event is sent.
+
+        What was true when the question was asked and is no more (a knowledge base is gone) is Permanent.
+        """
         try:
-            passages = await self._retrieve(work, control)
-            await self._generate(work, passages, control)
-            return await self._finish(job, work)
-        except (asyncio.CancelledError, JobCancelled):
-            await self._keep_text(job, work.stream.text)
-            raise
+            draft = await self._begin(job)
+            return await self._produce(job, draft, control)
+        except (BadInput, NotFound, Conflict) as error:
+            raise Permanent(error.message, code=error.code) from error
 
     async def failed(self, uow: UnitOfWork, job: Job, error: JobError, *, final: bool) -> None:
         """The answer waits for its next attempt, or is FAILED."""
@@ -98,123 +74,113 @@ class AnswerHandler:
         if final:
             shown = AnswerError(code=error.code, message=error.message, retryable=error.retryable)
             changes = {"status": AnswerStatus.FAILED, "error": shown}
-        await _change(uow, job, changes)
+        await change_answer(uow, job, changes)
 
     async def cancelled(self, uow: UnitOfWork, job: Job) -> None:
         """The answer ends with the text it has."""
-        await _change(uow, job, {"status": AnswerStatus.CANCELLED, "finish_reason": FinishReason.CANCELLED})
+        ended = {"status": AnswerStatus.CANCELLED, "finish_reason": FinishReason.CANCELLED}
+        await change_answer(uow, job, ended)
 
-    async def _begin(self, job: Job) -> _Work:
+    async def _begin(self, job: Job) -> AnswerDraft:
         async with self._units.for_workspace(job.workspace_id) as uow:
             answer = await uow.answers.get(job.subject_id)
             history = await earlier_turns(uow, answer)
             if not await uow.jobs.start(job.id, job.fence):
                 raise LeaseLost("Another worker has the answer.")
-            answer = answer.model_copy(update={"status": AnswerStatus.RETRIEVING, "text": ""})
+            # Whatever an earlier attempt left behind is not part of this one.
+            fresh = {"text": "", "citations": (), "sentences": (), "retrieved": ()}
+            answer = answer.model_copy(update={"status": AnswerStatus.RETRIEVING, **fresh})
             await uow.answers.save(answer)
             await uow.commit()
         age = max(0.0, (self._clock.now() - answer.created_at).total_seconds())
-        stream = AnswerStream(self._streams, job, self._clock, lambda text: self._keep_text(job, text))
+        stream = AnswerStream(
+            self._streams,
+            job,
+            self._clock,
+            lambda: self._keep(job, draft.unfinished()),
+            max_events=self._settings.stream_max_events,
+        )
+        draft = AnswerDraft(answer, history, self._clock.monotonic() - age, stream, AnswerText(0))
         again = job.fence > 1
         await stream.begin(answer.event_sequence + (SEQUENCE_MARGIN if again else 0), again=again)
         await stream.send(AnswerStartedEvent(answer_id=answer.id))
-        return _Work(answer, history, self._clock.monotonic() - age, stream)
+        return draft
 
-    async def _retrieve(self, work: _Work, control: JobControl) -> list[Passage]:
-        answer = work.answer
-        question = await self._rewriter.standalone(answer.question, list(work.history))
+    async def _produce(self, job: Job, draft: AnswerDraft, control: JobControl) -> Job:
+        ended: Job | None = None
+        try:
+            await self._retrieve(draft, control)
+            if draft.passages:
+                await self._generate(draft, control)
+            await self._show(draft, draft.silence())
+            await draft.stream.flush()
+            ended = await self._finish(job, draft)
+        finally:
+            if ended is None:
+                await self._keep(job, draft.cut_short())
+        await draft.stream.send(AnswerCompletedEvent(answer_id=job.subject_id, finish_reason=draft.finish))
+        return ended
+
+    async def _retrieve(self, draft: AnswerDraft, control: JobControl) -> None:
+        answer = draft.answer
+        question = await self._rewriter.standalone(answer.question, list(draft.history))
         control.check()
-        query = answer.retrieval.query.strip() or question
-        request = answer.retrieval.model_copy(
-            update={
-                "query": query[: self._settings.search_query_max_characters],
-                "limit": self._settings.answer_passages,
-                "offset": 0,
-            }
-        )
+        request = retrieval_request(answer.retrieval, question, self._settings)
         result = await self._search.retrieve(answer.workspace_id, request)
         async with self._units.for_workspace(answer.workspace_id) as uow:
-            passages = await load_passages(uow, result.hits)
-        kept = {passage.chunk.id for passage in passages}
-        work.hits = tuple(hit for hit in result.hits if hit.chunk_id in kept)
-        work.retrieved_at = self._clock.monotonic()
-        await work.stream.send(AnswerRetrievedEvent(hits=work.hits))
-        return passages
+            draft.passages = await load_passages(uow, result.hits)
+        kept = {passage.chunk.id for passage in draft.passages}
+        draft.hits = tuple(hit for hit in result.hits if hit.chunk_id in kept)
+        draft.retrieved_at = self._clock.monotonic()
+        await draft.stream.send(AnswerRetrievedEvent(hits=draft.hits))
 
-    async def _generate(self, work: _Work, passages: Sequence[Passage], control: JobControl) -> None:
-        text = AnswerText(len(passages))
-        if passages:
-            prompt = render_prompt(self._templates, work.answer.question, passages, work.history)
-            limit = min(
-                work.answer.max_tokens or self._settings.chat_max_tokens, self._settings.chat_max_tokens
-            )
-            async for delta in self._chat.stream(prompt, limit):
-                control.check()
-                await self._show(work, text.feed(delta.text))
-                work.finish = delta.finish_reason or work.finish
-                work.usage = delta.usage or work.usage
-            await self._show(work, text.end())
-        if text.is_refusal:
-            work.finish = FinishReason.NO_EVIDENCE
-            await self._show(work, NO_EVIDENCE_TEXT)
-        else:
-            work.evidence = find_evidence(text.text, [passages[n - 1].chunk for n in text.cited])
-        await work.stream.flush()
+    async def _generate(self, draft: AnswerDraft, control: JobControl) -> None:
+        answer, longest = draft.answer, self._settings.chat_max_tokens
+        prompt = render_prompt(self._templates, answer.question, draft.passages, draft.history)
+        draft.said = AnswerText(len(draft.passages))
+        draft.model = self._chat.name
+        stream = self._chat.stream(prompt, min(answer.max_tokens or longest, longest))
+        spoke = False
+        try:
+            async with aclosing(paced(stream, BATCH_SECONDS)) as pieces:
+                async for piece in pieces:
+                    control.check()
+                    await self._take(draft, piece)
+                    spoke = spoke or bool(piece and piece.text)
+        except Unavailable as error:
+            if spoke:
+                # It costs an attempt: a model that always breaks off would be asked, and paid, for ever.
+                raise Transient(error.message, code=error.code, details=error.details) from error
+            raise
+        await self._show(draft, draft.said.end())
 
-    async def _show(self, work: _Work, text: str) -> None:
-        if text and work.first_token_at is None:
-            work.first_token_at = self._clock.monotonic()
-        await work.stream.write(text)
+    async def _take(self, draft: AnswerDraft, piece: ChatDelta | None) -> None:
+        if piece is None:
+            await draft.stream.flush()
+            return
+        draft.finish = piece.finish_reason or draft.finish
+        draft.usage = piece.usage or draft.usage
+        await self._show(draft, draft.said.feed(piece.text))
 
-    async def _finish(self, job: Job, work: _Work) -> Job:
-        await work.stream.send(*(AnswerCitationEvent(citation=c) for c in work.evidence.citations))
+    async def _show(self, draft: AnswerDraft, text: str) -> None:
+        if text and draft.first_token_at is None:
+            draft.first_token_at = self._clock.monotonic()
+        await draft.stream.write(text)
+
+    async def _finish(self, job: Job, draft: AnswerDraft) -> Job:
+        evidence = draft.evidence()
+        await draft.stream.send(*(AnswerCitationEvent(citation=found) for found in evidence.citations))
         async with self._units.for_workspace(job.workspace_id) as uow:
-            await uow.answers.save(self._completed(work))
+            await uow.answers.save(draft.completed(evidence, self._clock.monotonic()))
             ended = await uow.jobs.succeed(job.id, job.fence)
             if ended is None:
                 raise LeaseLost("Another worker has the answer.")
             await uow.commit()
-        await work.stream.send(AnswerCompletedEvent(answer_id=job.subject_id, finish_reason=work.finish))
         return ended
 
-    def _completed(self, work: _Work) -> Answer:
-        now = self._clock.monotonic()
-        timings = AnswerTimings(
-            first_token_ms=_milliseconds((work.first_token_at or now) - work.asked_at),
-            retrieval_ms=_milliseconds(work.retrieved_at - work.asked_at),
-            total_ms=_milliseconds(now - work.asked_at),
-        )
-        return work.answer.model_copy(
-            update={
-                "status": AnswerStatus.COMPLETED,
-                "text": work.stream.text,
-                "finish_reason": work.finish,
-                "model": self._chat.name,
-                "prompt": TEMPLATE,
-                "error": None,
-                "retrieved": work.hits,
-                "citations": work.evidence.citations,
-                "sentences": work.evidence.sentences,
-                "support": round(work.evidence.support, 4),
-                "timings": timings,
-                "usage": work.usage or TokenUsage(prompt_tokens=0, completion_tokens=0),
-                "event_sequence": work.stream.sequence,
-            }
-        )
-
-    async def _keep_text(self, job: Job, text: str) -> None:
-        """Saves the text so far while the lease holds, for those who cannot follow the stream."""
+    async def _keep(self, job: Job, changes: dict[str, object]) -> None:
+        """Saves what there is while the lease holds, for those who cannot follow the stream."""
         async with self._units.for_workspace(job.workspace_id) as uow:
             if await uow.jobs.start(job.id, job.fence):
-                await _change(uow, job, {"status": AnswerStatus.GENERATING, "text": text})
+                await change_answer(uow, job, changes)
                 await uow.commit()
-
-
-async def _change(uow: UnitOfWork, job: Job, changes: dict[str, object]) -> None:
-    answer = await uow.answers.get(job.subject_id)
-    if not answer.is_terminal:
-        await uow.answers.save(answer.model_copy(update=changes))
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(0, round(seconds * 1000))

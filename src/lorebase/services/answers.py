@@ -42,8 +42,8 @@ class AnswerService:
     async def ask(self, principal: Principal, command: Ask) -> Asked:
         """Persists the question and queues its answer.
 
-        BadInput for a blank or too long question or a new conversation over no knowledge base; NotFound for
-        a conversation or knowledge base that is not there.
+        BadInput for a blank or too long question, a new conversation over no knowledge base, or a retrieval
+        that no search accepts; NotFound for a conversation or knowledge base that is not there.
         """
         require(principal, ApiScope.ASK)
         command = checked(command, self._settings)
@@ -51,9 +51,9 @@ class AnswerService:
             replay = Replay(uow, principal, "ask", command.idempotency_key, command)
             kept = await replay.earlier()
             if kept is not None:
-                return await _asked_before(uow, kept_id(kept, "answer_id"))
+                return await _asked_before(uow, kept_id(kept, "answer_id"), kept_id(kept, "message_id"))
             asked, job = await accept_question(uow, command, self._clock.now(), self._settings)
-            await replay.keep(answer_id=asked.answer.id)
+            await replay.keep(answer_id=asked.answer.id, message_id=asked.message.id)
             await uow.commit()
         await self._notices.send(added=[job])
         return asked
@@ -132,9 +132,9 @@ class AnswerService:
             return await uow.conversations.get_messages(ids)
 
 
-async def _asked_before(uow: UnitOfWork, answer_id: UUID) -> Asked:
+async def _asked_before(uow: UnitOfWork, answer_id: UUID, message_id: UUID) -> Asked:
     answer = await uow.answers.get(answer_id)
-    messages = await uow.conversations.get_messages([answer.message_id])
+    messages = await uow.conversations.get_messages([message_id])
     if not messages:
         raise NotFound("There is no such object.")
     conversation = await uow.conversations.get(answer.conversation_id)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from lorebase.schemas.answers import AnswerSentence, Citation
 from lorebase.schemas.documents import Chunk
 from lorebase.schemas.search import TextRange
+from lorebase.services.answer_markers import Marker, neutralised
+from lorebase.services.keyword_tokens import words
 from lorebase.services.sentences import sentence_spans
 
 LONGEST_QUOTE = 600
 
-_MARKERS = re.compile(r"\s*(?:\[\d{1,3}\])+")
-_MARKER = re.compile(r"\[(\d{1,3})\]")
-_WORD = re.compile(r"\w+")
+_BLANK_LINES = re.compile(r"\n\s*+\n")
 _DECORATION = " \t\n\"'“”„«»*_`>#-•"
 
 
@@ -32,8 +32,8 @@ class Claim:
 class Evidence:
     """The citations of an answer in order of their numbers, and its sentences with their support."""
 
-    citations: tuple[Citation, ...]
-    sentences: tuple[AnswerSentence, ...]
+    citations: tuple[Citation, ...] = ()
+    sentences: tuple[AnswerSentence, ...] = ()
 
     @property
     def support(self) -> float:
@@ -43,62 +43,93 @@ class Evidence:
         return sum(sentence.support for sentence in self.sentences) / len(self.sentences)
 
 
-def find_evidence(text: str, cited: Sequence[Chunk]) -> Evidence:
-    """The evidence of an answer whose marker [n] stands for `cited[n - 1]`.
+def find_evidence(text: str, markers: Sequence[Marker], cited: Sequence[Chunk]) -> Evidence:
+    """The evidence of an answer whose marker n stands for `cited[n - 1]`.
 
     The support of a sentence is the share of its words that stand in the sentences it was matched with; a
     sentence that cites nothing has none.
     """
+    sources = [Source(chunk) for chunk in cited]
     quotes: dict[int, list[tuple[Claim, TextRange]]] = {}
     sentences = []
-    for claim in claims_of(text):
-        matched = {n: best_quote(claim.words, cited[n - 1].text) for n in claim.indexes if n <= len(cited)}
+    for claim in claims_of(text, markers):
+        matched = {n: sources[n - 1].best_quote(claim.words) for n in claim.indexes}
         for number, quote in matched.items():
             quotes.setdefault(number, []).append((claim, quote))
-        texts = [cited[n - 1].text[quote.start : quote.end] for n, quote in matched.items()]
-        support = round(_share(claim.words, " ".join(texts)), 4)
+        texts = (cited[n - 1].text[quote.start : quote.end] for n, quote in matched.items())
+        support = round(_share(_forms(claim.words), _forms("\n".join(texts))), 4)
         sentences.append(AnswerSentence(range=claim.range, support=support, citation_indexes=tuple(matched)))
     citations = (_citation(n, cited[n - 1], quotes[n]) for n in sorted(quotes))
     return Evidence(tuple(citations), tuple(sentences))
 
 
-def claims_of(text: str) -> list[Claim]:
+def claims_of(text: str, markers: Sequence[Marker]) -> list[Claim]:
     """The sentences of an answer; a marker belongs to the sentence before it, also behind its full stop."""
-    claims: list[Claim] = []
+    spans: list[tuple[int, int]] = []
     offset = 0
     for line in text.split("\n"):
-        spans: list[tuple[int, int]] = []
-        for start, end in sentence_spans(line):
-            leading = _MARKERS.match(line, start)
-            if leading and spans:
-                spans[-1] = (spans[-1][0], leading.end())
-            begin = leading.end() if leading and spans else start
-            rest = line[begin:end]
+        first_of_line = True
+        for start, end in ((offset + start, offset + end) for start, end in sentence_spans(line)):
+            begin = _behind_markers(text, start, markers)
+            if spans and begin > start and (begin >= end or not first_of_line):
+                spans[-1] = (spans[-1][0], begin)
+            else:
+                begin = start
+            rest = text[begin:end]
             if rest.strip():
                 spans.append((begin + len(rest) - len(rest.lstrip()), end))
-        claims.extend(_claim(text, offset + start, offset + end) for start, end in spans)
+            first_of_line = False
         offset += len(line) + 1
+    claims = (_claim(text, start, end, markers) for start, end in spans)
     return [claim for claim in claims if claim.words]
 
 
-def best_quote(claim: str, passage: str) -> TextRange:
-    """Where in the passage the words that bear the claim out stand.
+class Source:
+    """A passage that claims are looked up in."""
 
-    The claim itself where it is quoted word for word (white space aside), else the passage's sentence that
-    shares most words with it, the first of equals.
-    """
-    quoted = re.search(r"\s+".join(map(re.escape, claim.split())), passage) if claim else None
-    if quoted and quoted.group().strip():
-        return TextRange(start=quoted.start(), end=quoted.end())
-    spans = _passage_sentences(passage)
-    start, end = max(spans, key=lambda span: _share(claim, passage[span[0] : span[1]]))
-    return TextRange(start=start, end=end)
+    def __init__(self, chunk: Chunk) -> None:
+        self._text = chunk.text
+        # As the model saw it. It is as long as the text itself, so every place is that of the source.
+        self._seen = neutralised(chunk.text)
+        self._sentences = [
+            (span, _forms(self._text[span.start : span.end])) for span in _passage_sentences(self._text)
+        ]
+
+    def best_quote(self, claim: str) -> TextRange:
+        """Where in the passage the words that bear the claim out stand.
+
+        The claim itself where it is quoted word for word (white space aside), else the passage's sentence
+        that shares most words with it, the first of equals.
+        """
+        quoted = re.search(r"\s*+".join(map(re.escape, claim.split())), self._seen) if claim else None
+        if quoted and quoted.group().strip():
+            return TextRange(start=quoted.start(), end=quoted.end())
+        wanted = _forms(claim)
+        span, _ = max(self._sentences, key=lambda sentence: _share(wanted, sentence[1]))
+        return span
 
 
-def _claim(text: str, start: int, end: int) -> Claim:
-    sentence = text[start:end]
-    indexes = tuple(dict.fromkeys(int(n) for n in _MARKER.findall(sentence)))
-    return Claim(TextRange(start=start, end=end), _MARKERS.sub("", sentence).strip(_DECORATION), indexes)
+def _behind_markers(text: str, start: int, markers: Sequence[Marker]) -> int:
+    """Where the markers that begin at `start` end; `start` itself when there are none."""
+    place = start
+    for marker in markers:
+        if marker.start < start:
+            continue
+        if text[place : marker.start].strip():
+            break
+        place = marker.end
+    return place
+
+
+def _claim(text: str, start: int, end: int, markers: Sequence[Marker]) -> Claim:
+    own = [marker for marker in markers if start <= marker.start < end]
+    pieces, place = [], start
+    for marker in own:
+        pieces.append(text[place : marker.start].rstrip())
+        place = marker.end
+    said = "".join([*pieces, text[place:end]]).strip(_DECORATION)
+    indexes = tuple(dict.fromkeys(marker.number for marker in own))
+    return Claim(TextRange(start=start, end=end), said, indexes)
 
 
 def _citation(number: int, chunk: Chunk, quotes: Sequence[tuple[Claim, TextRange]]) -> Citation:
@@ -119,15 +150,31 @@ def _citation(number: int, chunk: Chunk, quotes: Sequence[tuple[Claim, TextRange
     )
 
 
-def _passage_sentences(passage: str) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
-    offset = 0
-    for block in re.split(r"(\n\s*\n)", passage):
-        spans.extend((offset + start, offset + end) for start, end in sentence_spans(block))
-        offset += len(block)
-    return spans or [(0, len(passage))]
+def _passage_sentences(passage: str) -> list[TextRange]:
+    spans: list[TextRange] = []
+    start = 0
+    for end, following in [*(match.span() for match in _BLANK_LINES.finditer(passage)), (len(passage),) * 2]:
+        for first, last in sentence_spans(passage[start:end]):
+            spans.extend(_short_enough(passage, start + first, start + last))
+        start = following
+    return spans or [TextRange(start=0, end=min(len(passage), LONGEST_QUOTE))]
 
 
-def _share(claim: str, quote: str) -> float:
-    wanted = set(_WORD.findall(claim.casefold()))
-    return len(wanted & set(_WORD.findall(quote.casefold()))) / len(wanted) if wanted else 0.0
+def _short_enough(passage: str, start: int, end: int) -> list[TextRange]:
+    """Tables and code have no full stops: what is too long to check is cut between words."""
+    spans = []
+    while end - start > LONGEST_QUOTE:
+        space = max(passage.rfind(mark, start + 1, start + LONGEST_QUOTE) for mark in " \n")
+        cut = space if space > start else start + LONGEST_QUOTE
+        spans.append(TextRange(start=start, end=cut))
+        start = cut + len(passage[cut:end]) - len(passage[cut:end].lstrip())
+    return [*spans, TextRange(start=start, end=end)]
+
+
+def _forms(text: str) -> frozenset[str]:
+    """The words of a text: whole and in parts for identifiers, pairs of characters for Chinese."""
+    return frozenset(form for word in words(text) for form in word.forms)
+
+
+def _share(wanted: frozenset[str], found: frozenset[str]) -> float:
+    return len(wanted & found) / len(wanted) if wanted else 0.0

@@ -1,4 +1,4 @@
-"""Telling subscribers about jobs: the job's own stream, then the workspace's."""
+"""Telling subscribers about jobs: the job's own stream, the workspace's, and that of an answer cut short."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import logging
 
 from lorebase.core.errors import LeaseLost, LorebaseError
 from lorebase.ports.event_stream import EventStream
+from lorebase.schemas.answers import AnswerError, FinishReason
 from lorebase.schemas.events import (
+    AnswerCompletedEvent,
+    AnswerFailedEvent,
     JobFailedEvent,
     JobProgressedEvent,
     JobQueuedEvent,
@@ -17,7 +20,7 @@ from lorebase.schemas.events import (
     StreamKind,
     StreamName,
 )
-from lorebase.schemas.jobs import Job, JobStatus
+from lorebase.schemas.jobs import Job, JobKind, JobStatus
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +44,24 @@ def stream_of(job: Job) -> StreamName:
 def workspace_stream_of(job: Job) -> StreamName:
     """The stream of all jobs of the job's workspace."""
     return StreamName(kind=StreamKind.WORKSPACE_JOBS, workspace_id=job.workspace_id, id=job.workspace_id)
+
+
+def answer_stream_of(job: Job) -> StreamName:
+    """The stream of the answer that a job works on."""
+    return StreamName(kind=StreamKind.ANSWER, workspace_id=job.workspace_id, id=job.subject_id)
+
+
+def answer_end(job: Job) -> AnswerCompletedEvent | AnswerFailedEvent | None:
+    """The last event of an answer whose job ended without finishing it; None for any other job."""
+    if job.kind is not JobKind.ANSWER:
+        return None
+    if job.status is JobStatus.CANCELLED:
+        return AnswerCompletedEvent(answer_id=job.subject_id, finish_reason=FinishReason.CANCELLED)
+    if job.status is JobStatus.FAILED and job.error is not None:
+        return AnswerFailedEvent(
+            answer_id=job.subject_id, error=AnswerError.model_validate(job.error.model_dump())
+        )
+    return None
 
 
 def state_event(job: Job) -> JobEvent:
@@ -73,22 +94,34 @@ class JobEvents:
         known, when that is newer than the one in the job.
         """
         known = job.event_sequence if floor is None else floor
+        ended = answer_end(job)
+        if ended is not None:
+            # A started answer's stream that was lost shall begin after 1: readers then ask for the answer.
+            await self._append(answer_stream_of(job), ended, job, floor=min(job.fence, 1))
+        sequence = await self._append(stream_of(job), event, job, floor=known)
+        if sequence is not None:
+            await self._append(workspace_stream_of(job), event, job, fence=0)
+        return sequence
+
+    async def _append(
+        self,
+        name: StreamName,
+        event: JobEvent | AnswerCompletedEvent | AnswerFailedEvent,
+        job: Job,
+        *,
+        fence: int | None = None,
+        floor: int = 0,
+    ) -> int | None:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                sequence = await self._streams.append(
-                    stream_of(job),
-                    [event],
-                    fence=job.fence,
-                    floor=known,
+                return await self._streams.append(
+                    name, [event], fence=job.fence if fence is None else fence, floor=floor
                 )
-                await self._streams.append(workspace_stream_of(job), [event])
         except LeaseLost:
             _log.info("event of a lost lease refused", extra={"job_id": str(job.id), "event": event.type})
-            return None
         except (LorebaseError, TimeoutError) as error:
             _log.warning(
                 "event not announced",
                 extra={"job_id": str(job.id), "event": event.type, "reason": type(error).__name__},
             )
-            return None
-        return sequence
+        return None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 
 from pydantic import JsonValue
 
-from lorebase.core.errors import LorebaseError
+from lorebase.core.errors import ErrorCode, LorebaseError
 from lorebase.ports.chat_model import ChatModel
 from lorebase.ports.prompts import PromptTemplates
 from lorebase.ports.unit_of_work import UnitOfWork
-from lorebase.schemas.answers import Answer, MessageRole, StandaloneQuestion
+from lorebase.schemas.answers import Answer, Message, MessageRole, StandaloneQuestion
 from lorebase.schemas.base import Value
 from lorebase.schemas.pagination import PageRequest
+from lorebase.services.answer_markers import without_markers
+from lorebase.services.text_rules import tidied
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +24,11 @@ TEMPLATE = "rewrite_question.v1"
 TURNS = 6
 TURN_CHARACTERS = 1000
 QUESTION_TOKENS = 256
+# Whoever asked is waiting, and the plain question is good enough to search for.
+PATIENCE_SECONDS = 10.0
+
+# Questions asked after this one, before it had its turn, stand behind it.
+_LATER_MESSAGES = 40
 
 
 class Turn(Value):
@@ -32,17 +40,17 @@ class Turn(Value):
 
 async def earlier_turns(uow: UnitOfWork, answer: Answer) -> list[Turn]:
     """The last messages before the question of `answer`, oldest first, without empty ones."""
-    page = PageRequest(limit=TURNS + 2, backward=True)
+    page = PageRequest(limit=TURNS + 2 + _LATER_MESSAGES, backward=True)
     messages = (await uow.conversations.messages(answer.conversation_id, page)).items
-    asked = next((m.created_at for m in messages if m.id == answer.message_id), answer.created_at)
-    return [
-        Turn(
-            role="user" if message.role is MessageRole.USER else "assistant",
-            text=message.text[:TURN_CHARACTERS],
-        )
-        for message in messages
-        if message.created_at < asked and message.text.strip()
-    ][-TURNS:]
+    shown = next((place for place, m in enumerate(messages) if m.id == answer.message_id), 0)
+    # The message that shows the answer stands right behind its question.
+    return [_turn(message) for message in messages[: max(0, shown - 1)] if message.text.strip()][-TURNS:]
+
+
+def _turn(message: Message) -> Turn:
+    if message.role is MessageRole.USER:
+        return Turn(role="user", text=message.text[:TURN_CHARACTERS])
+    return Turn(role="assistant", text=without_markers(message.text)[:TURN_CHARACTERS])
 
 
 class QuestionRewriter:
@@ -63,8 +71,13 @@ class QuestionRewriter:
         }
         prompt = self._templates.render(TEMPLATE, variables)
         try:
-            rewritten = await self._chat.complete(prompt, StandaloneQuestion, QUESTION_TOKENS)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                rewritten = await self._chat.complete(prompt, StandaloneQuestion, QUESTION_TOKENS)
         except LorebaseError as error:
             _log.warning("question not rewritten", extra={"code": error.code})
             return question
-        return rewritten.standalone_question.strip() or question
+        except TimeoutError:
+            _log.warning("question not rewritten", extra={"code": ErrorCode.MODEL_UNAVAILABLE})
+            return question
+        standalone = tidied(rewritten.standalone_question)
+        return standalone if any(map(str.isalnum, standalone)) else question

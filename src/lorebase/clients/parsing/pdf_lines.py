@@ -69,8 +69,8 @@ def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
     """The pages without headers, footers and page numbers.
 
     These are lines at the top or bottom edge that have a number counting along with the pages, on at least
-    three of them, or that say exactly the same at one height three times; of those the first is kept, since it
-    may be the head of a table. Rows that merely look alike are never taken for them.
+    three of them, or that say exactly the same at one height three times; of those the first is kept, since
+    it may be the head of a table. Rows that merely look alike are never taken for them.
     """
     seen: Counter[_Key] = Counter()
     for index, page in enumerate(pages):

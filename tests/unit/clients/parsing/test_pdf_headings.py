@@ -14,9 +14,7 @@ def line(text: str, height: float = 10.0, bottom: float = 500.0) -> Line:
 
 def found(pages: list[list[Line]], *outline: OutlineEntry) -> list[tuple[int, str]]:
     places = heading_lines(pages, outline, body_height_of(pages))
-    return [
-        (places[id(part)].level, part.text) for page in pages for part in page if id(part) in places
-    ]
+    return [(places[id(part)].level, part.text) for page in pages for part in page if id(part) in places]
 
 
 def paragraph(count: int = 8) -> list[Line]:
@@ -25,7 +23,16 @@ def paragraph(count: int = 8) -> list[Line]:
 
 @pytest.mark.parametrize(
     "printed",
-    ["Set up", "SET UP", "2 Set up", "2.1 Set up", "2.1. Set-up", "Chapter 2: Set up", "A.3 Set up", "IV. Set up"],
+    [
+        "Set up",
+        "SET UP",
+        "2 Set up",
+        "2.1 Set up",
+        "2.1. Set-up",
+        "Chapter 2: Set up",
+        "A.3 Set up",
+        "IV. Set up",
+    ],
 )
 def test_an_outline_entry_finds_its_line_with_or_without_a_number(printed: str) -> None:
     heading = line(printed)
@@ -68,7 +75,14 @@ def test_an_outline_without_words_is_ignored() -> None:
 
 
 def test_larger_letters_are_headings_by_their_size() -> None:
-    page = [line("The Guide", 24), *paragraph(), line("Set up", 16), *paragraph(), line("Linux", 13), *paragraph()]
+    page = [
+        line("The Guide", 24),
+        *paragraph(),
+        line("Set up", 16),
+        *paragraph(),
+        line("Linux", 13),
+        *paragraph(),
+    ]
     assert found([page]) == [(1, "The Guide"), (2, "Set up"), (3, "Linux")]
 
 

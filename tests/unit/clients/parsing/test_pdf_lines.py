@@ -12,7 +12,8 @@ from tests.factories_files import PdfPage, pdf, pdf_with_content
 def page_of(*texts: str, top: str = "", bottom: str = "") -> list[Line]:
     lines = [Line(top, bottom=800, end=800, height=10)] if top else []
     lines += [
-        Line(text, bottom=700 - 15 * place, end=700 - 15 * place, height=10) for place, text in enumerate(texts)
+        Line(text, bottom=700 - 15 * place, end=700 - 15 * place, height=10)
+        for place, text in enumerate(texts)
     ]
     return [*lines, Line(bottom, bottom=30, end=30, height=10)] if bottom else lines
 
@@ -69,12 +70,18 @@ def test_rows_of_a_table_that_look_alike_are_kept() -> None:
 
 
 def test_lines_at_the_edge_that_differ_are_kept() -> None:
-    pages = [page_of("one", "two", "three"), page_of("four", "five", "six"), page_of("seven", "eight", "nine")]
+    pages = [
+        page_of("one", "two", "three"),
+        page_of("four", "five", "six"),
+        page_of("seven", "eight", "nine"),
+    ]
     assert texts(without_running_lines(pages)) == texts(pages)
 
 
 def test_years_and_decimals_are_no_page_numbers() -> None:
-    years = [page_of(*body(number), top=f"{year} came") for number, year in enumerate([1848, 1999, 1066, 2011])]
+    years = [
+        page_of(*body(number), top=f"{year} came") for number, year in enumerate([1848, 1999, 1066, 2011])
+    ]
     decimals = [page_of(*body(number), top=f"{number}.5 metres") for number in range(4)]
     assert texts(without_running_lines(years)) == texts(years)
     assert texts(without_running_lines(decimals)) == texts(decimals)

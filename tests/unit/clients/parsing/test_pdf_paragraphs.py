@@ -36,7 +36,10 @@ def test_full_lines_go_on_and_short_ones_end() -> None:
 
 
 def test_a_short_line_without_a_full_stop_ends_its_line_only() -> None:
-    assert written(lines("$ cd work", "$ run the program now", FULL)).text == f"$ cd work\n$ run the program now\n{FULL}"
+    assert (
+        written(lines("$ cd work", "$ run the program now", FULL)).text
+        == f"$ cd work\n$ run the program now\n{FULL}"
+    )
 
 
 def test_a_wider_gap_parts_paragraphs() -> None:
