@@ -1,7 +1,28 @@
 """What all tests share."""
 
+import pytest
 from hypothesis import settings
+
+from tests.stack import running_stack  # noqa: F401
 
 # The machine is shared and noisy: no property is a statement about time.
 settings.register_profile("lorebase", deadline=None)
 settings.load_profile("lorebase")
+
+# The first test that asks for the stack also waits for its start.
+STACK_TEST_SECONDS = 300
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options for looking closer at a stack that is already there."""
+    group = parser.getgroup("lorebase")
+    group.addoption("--graphql-url", help="GraphiQL page for the browser tests, instead of their own")
+    group.addoption("--screenshots", help="folder in which the browser tests leave their screenshots")
+    group.addoption("--stack-home", help="LOREBASE_HOME of a running stack to test, instead of a new one")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives the tests of the whole stack the time that a cold start takes."""
+    for item in items:
+        if "running_stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(STACK_TEST_SECONDS))

@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from hypothesis import strategies as st
-from tests.contracts.chunk_rows import HOSTILE, MOMENT
 
 from lorebase.schemas.base import Value
 from lorebase.schemas.documents import DocumentStatus
@@ -25,6 +24,7 @@ from lorebase.schemas.filters import (
     StringListFilter,
 )
 from lorebase.schemas.knowledge_bases import MetadataField, MetadataFieldType
+from tests.contracts.chunk_rows import HOSTILE, MOMENT
 
 PATHS = ("value", "author.team", "absent")
 FIELDS = [MetadataField(path=path, type=kind) for path in PATHS for kind in MetadataFieldType]

@@ -64,7 +64,7 @@ class FakeEventStream:
             return None
         start = after.sequence if after else 0
         oldest = stream.events[0].position.sequence
-        if start > stream.sequence or oldest > start + 1 or (after and after.epoch != stream.epoch):
+        if start > stream.sequence or oldest > start + 1 or (after and after.epoch not in ("", stream.epoch)):
             return None
         return [event for event in stream.events if event.position.sequence > start][:limit]
 

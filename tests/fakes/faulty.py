@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
+from lorebase.ports.unit_of_work import SystemUnitOfWork, UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.embeddings import EmbeddingModel, Embeddings
 from lorebase.schemas.search import ChunkVector, PartitionAddress, ScoredChunk, VectorQuery
 from tests.fakes.blob_store import FakeBlobStore
@@ -93,3 +94,25 @@ class FaultyEmbedder:
         embedded = await self._embedder.embed(model, texts)
         await self._faults.step()
         return embedded
+
+
+class FaultyUnits:
+    """Units of work as one process sees them: each beginning is a step."""
+
+    def __init__(self, units: UnitOfWorkFactory, faults: Faults) -> None:
+        self._units = units
+        self._faults = faults
+
+    @asynccontextmanager
+    async def for_workspace(self, workspace_id: UUID) -> AsyncIterator[UnitOfWork]:
+        """A transaction that sees this workspace only."""
+        await self._faults.step()
+        async with self._units.for_workspace(workspace_id) as uow:
+            yield uow
+
+    @asynccontextmanager
+    async def for_system(self) -> AsyncIterator[SystemUnitOfWork]:
+        """A transaction across workspaces."""
+        await self._faults.step()
+        async with self._units.for_system() as uow:
+            yield uow

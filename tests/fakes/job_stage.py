@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable
 
 from lorebase.core.errors import LeaseLost
 from lorebase.core.ids import new_id
-from lorebase.ports.unit_of_work import UnitOfWork
+from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.jobs import Job, JobError, JobKind, JobLane, JobSubjectType, NewJob
 from lorebase.services.job_control import JobControl
 from lorebase.services.job_runner import JobRunner
 from tests.factories import Tenant
-from tests.fakes.unit_of_work import FakeUnits
 from tests.fakes.world import World
 
 Work = Callable[[Job, JobControl], Awaitable[None]]
@@ -22,7 +21,7 @@ DEADLINE_SECONDS = 10
 class Handler:
     """Does what a test says, then ends the job; remembers what it was told."""
 
-    def __init__(self, units: FakeUnits, work: Work | None = None) -> None:
+    def __init__(self, units: UnitOfWorkFactory, work: Work | None = None) -> None:
         self.units = units
         self.work = work
         self.runs = 0

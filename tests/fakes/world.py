@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from lorebase.core.config import Settings
+from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.documents import Chunk, Document, UpsertDocument, UpsertedDocument
 from lorebase.schemas.events import StreamEvent, StreamKind, StreamName
 from lorebase.schemas.jobs import Job, JobKind, JobLane
@@ -26,7 +27,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.event_stream import FakeEventStream
 from tests.fakes.faults import Faults
-from tests.fakes.faulty import FaultyBlobs, FaultyEmbedder, FaultyIndex
+from tests.fakes.faulty import FaultyBlobs, FaultyEmbedder, FaultyIndex, FaultyUnits
 from tests.fakes.job_queue import FakeJobQueue
 from tests.fakes.parser import FakeParser
 from tests.fakes.tokenizer import FakeTokenizer
@@ -36,11 +37,13 @@ from tests.fakes.unit_of_work import FakeUnits, MemoryDatabase
 class World:
     """The durable parts, and the services of an API process."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, units: UnitOfWorkFactory | None = None) -> None:
+        """Over a database in memory, or over other units of work: then nothing reads rows directly."""
         self.settings = settings or make_settings()
         self.clock = FakeClock()
         self.database = MemoryDatabase(self.clock)
-        self.units = FakeUnits(self.database)
+        self.units: UnitOfWorkFactory = units or FakeUnits(self.database)
+        self._in_memory = units is None
         self.blobs = FakeBlobStore()
         self.index = FakeChunkIndex()
         self.embedder = FakeEmbedder()
@@ -61,7 +64,7 @@ class World:
     def handlers(self, faults: Faults | None = None) -> dict[JobKind, JobHandler]:
         """The handlers of a worker process that may die."""
         faults = faults or Faults()
-        units = FakeUnits(self.database, faults)
+        units = self.units_of(faults)
         blobs, index = FaultyBlobs(self.blobs, faults), FaultyIndex(self.index, faults)
         cached = CachedEmbedder(units=units, embedder=FaultyEmbedder(self.embedder, faults))
         analyser = KeywordAnalyser()
@@ -90,12 +93,16 @@ class World:
         """The runner of a worker process that may die."""
         faults = faults or Faults()
         return JobRunner(
-            units=FakeUnits(self.database, faults),
+            units=self.units_of(faults),
             handlers=self.handlers(faults),
             events=self.events,
             settings=self.settings,
             clock=self.clock,
         )
+
+    def units_of(self, faults: Faults) -> UnitOfWorkFactory:
+        """The units of work of a process that may die."""
+        return FakeUnits(self.database, faults) if self._in_memory else FaultyUnits(self.units, faults)
 
     async def run_all(self) -> int:
         """A healthy worker does all that is due, whatever it takes; returns how many jobs it ran."""

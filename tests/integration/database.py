@@ -1,7 +1,7 @@
-"""Fixtures over a migrated PostgreSQL: `units` makes units of work in a database that is empty before each test.
+"""Fixtures over a migrated PostgreSQL: `units` over a database that is empty before each test.
 
-A conftest (or a test module) imports all six: migrated_template, module_database, database, database_settings,
-engine, units. The database is cloned once a module from a migrated template and emptied between tests.
+A conftest (or a test module) imports all six: migrated_template, module_database, database,
+database_settings, engine, units. The database is cloned once a module from a migrated template.
 """
 
 from __future__ import annotations

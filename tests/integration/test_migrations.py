@@ -132,7 +132,6 @@ async def test_a_database_ahead_of_the_program_has_nothing_pending(
 
 async def test_migrating_again_and_at_the_same_time_changes_nothing(migrated: str) -> None:
 
-
     before = await catalogue(migrated)
     await asyncio.gather(*(upgrade(migrated) for _ in range(3)))
     await asyncio.gather(*(ensure_roles(migrated, login_url(migrated)) for _ in range(3)))
@@ -188,7 +187,7 @@ async def test_a_login_that_owns_a_table_is_refused(migrated: str, login_engine:
 
 
 async def test_a_login_is_made_once_and_its_password_may_hold_anything(postgres_url: str) -> None:
-    password = "it's \"%L\" :x \\"  # noqa: S105
+    password = 'it\'s "%L" :x \\'
     engine = create_owner_engine(postgres_url)
     url = engine.url.set(username='odd "name', password=password)
     await ensure_roles(postgres_url, url.render_as_string(hide_password=False))

@@ -8,11 +8,11 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lorebase.api.transports.negotiation import MULTIPART
 from lorebase.api.transports.problems import Problem, problem_response
 from lorebase.core.config import EdgeSettings
 from lorebase.core.errors import ErrorCode
 
-MULTIPART = "multipart/form-data"
 SLOWEST_BYTES_PER_SECOND = 16 * 1024
 
 

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from lorebase.api.services import Services
 
-NEEDED = "postgresql"
+NEEDED = "database"
 
 
 async def livez(request: Request) -> Response:
@@ -16,7 +16,7 @@ async def livez(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Whether requests can be served: only without PostgreSQL they cannot; what else is out is named."""
+    """Whether requests can be served: only without the database they cannot; what else is out is named."""
     services: Services = request.app.state.services
     checks = await services.health.checks()
     out = sorted(name for name, answers in checks.items() if not answers)

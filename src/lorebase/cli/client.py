@@ -9,15 +9,16 @@ from contextlib import aclosing
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self, cast
 
 import httpx
 import orjson
 
 from lorebase.cli.credentials import Target
-from lorebase.cli.errors import ApiRefused, ApiUnreachable, FileChanged, UsageFailed
+from lorebase.cli.errors import ApiRefused, ApiUnreachable, UsageFailed
 from lorebase.cli.event_frames import event_frames
 from lorebase.cli.responses import Json, checked, data_of
+from lorebase.cli.steady_file import SteadyFile
 from lorebase.core.resources import read_operation
 
 # An API that is started again is back well within a minute; a stream is resumed where it broke off.
@@ -56,19 +57,18 @@ class ApiClient:
         """The data of a query or mutation. ApiRefused for errors, ApiUnreachable without an answer."""
         return data_of(await self._send(content=_body(name, variables or {}), headers=_JSON))
 
-    async def upload(
-        self, name: str, variables: Mapping[str, object], path: Path, file_name: str
-    ) -> Json:
+    async def upload(self, name: str, variables: Mapping[str, object], path: Path, file_name: str) -> Json:
         """A mutation whose variable `file` is a file of this machine, streamed from the disk.
 
-        Also OSError when the file cannot be read, FileChanged when it changes meanwhile.
+        Also OSError when the file cannot be read, FileChanged when it becomes shorter meanwhile.
         """
         fields = {
             "operations": _body(name, {**variables, "file": None}).decode(),
             "map": '{"0": ["variables.file"]}',
         }
-        with path.open("rb") as stream:
-            files = {"0": (file_name, stream)}
+        with SteadyFile(path.open("rb")) as stream:
+            # httpx asks of a file what SteadyFile has, whatever its annotation says.
+            files = {"0": (file_name, cast("BinaryIO", stream))}
             response = await self._send(data=fields, files=files, headers={"Accept": _JSON["Accept"]})
         return data_of(response)
 
@@ -117,8 +117,6 @@ class ApiClient:
     async def _send(self, **request: Any) -> httpx.Response:
         try:
             return await self._http.post(self._url, **request)
-        except httpx.LocalProtocolError as error:
-            raise FileChanged("The file changed while it was being sent.") from error
         except httpx.HTTPError as error:
             raise ApiUnreachable(
                 f"Nobody answers at {self._url}: is Lorebase running? "

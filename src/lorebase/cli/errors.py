@@ -43,7 +43,7 @@ class ApiUnreachable(NotRunning):
 
 
 class FileChanged(CommandFailed):
-    """A file grew or shrank while it was being sent."""
+    """A file became shorter while it was being sent."""
 
 
 class ApiRefused(CommandFailed):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lorebase.cli.errors import ExitCode
-from lorebase.cli.ingest_files import Choice, Selection, select_files
+from lorebase.cli.ingest_files import Choice, SourceFile, select_files
 from lorebase.cli.ingest_metadata import read_metadata
 from lorebase.cli.ingest_outcome import Outcome
 from lorebase.cli.ingest_progress import IngestProgress
@@ -17,6 +18,7 @@ from lorebase.cli.ingest_upload import IngestRequest
 from lorebase.cli.output import console, one_line
 from lorebase.cli.session import open_session, run
 from lorebase.cli.settings import read_settings
+from lorebase.embedded.home import locate_home
 
 
 def ingest(  # noqa: PLR0917 (each parameter is an option of the command)
@@ -38,43 +40,46 @@ def ingest(  # noqa: PLR0917 (each parameter is an option of the command)
 ) -> None:
     """Put files into a knowledge base. Run it again at any time: what has not changed is left alone.
 
-    A file is known by the name of its folder and its path below it. Hidden files are left out.
+    A file is known by the name of its folder and its path below it. Hidden files are left out, and links
+    to folders are not followed.
     """
-    noted = read_metadata(metadata or [])
-    choice = Choice(tuple(globs or ()), tuple(excludes or ()))
-    selection = select_files(paths, choice, read_settings().max_upload_bytes)
+    wish = _Wish(knowledge_base, tags, read_metadata(metadata or []), concurrency)
+    settings = read_settings()
+    choice = Choice(tuple(globs or ()), tuple(excludes or ()), locate_home(settings.home).path)
+    selection = select_files(paths, choice, settings.max_upload_bytes)
     outcome = Outcome(
         total=len(selection.files) + len(selection.failed),
         failed=list(selection.failed),
         skipped=selection.skipped,
     )
     if selection.files:
-        _run(selection, outcome, knowledge_base, tags, noted, concurrency)
+        _run(selection.files, outcome, wish)
     else:
         outcome.show(console())
     raise typer.Exit(ExitCode.FAILED if outcome.failed else ExitCode.OK)
 
 
-def _run(
-    selection: Selection,
-    outcome: Outcome,
-    knowledge_base: str | None,
-    tags: list[str] | None,
-    metadata: dict[str, object] | None,
-    concurrency: int,
-) -> None:
+@dataclass(frozen=True)
+class _Wish:
+    knowledge_base: str | None
+    tags: list[str] | None
+    metadata: dict[str, object] | None
+    concurrency: int
+
+
+def _run(files: list[SourceFile], outcome: Outcome, wish: _Wish) -> None:
     started = False
 
     async def work() -> None:
         nonlocal started
         async with open_session() as session:
-            chosen = await session.knowledge_base(knowledge_base)
-            request = IngestRequest(session.workspace_id, chosen["id"], tags, metadata)
+            chosen = await session.knowledge_base(wish.knowledge_base)
+            request = IngestRequest(session.workspace_id, chosen["id"], wish.tags, wish.metadata)
             screen = console()
-            screen.print(f"{len(selection.files)} files into “{one_line(chosen['name'])}”", markup=False)
+            screen.print(f"{len(files)} files into “{one_line(chosen['name'])}”", markup=False)
             started = True
-            with IngestProgress(screen, len(selection.files)) as progress:
-                await Ingestion(session.client, request, outcome, progress).run(selection.files, concurrency)
+            with IngestProgress(screen, len(files)) as progress:
+                await Ingestion(session.client, request, outcome, progress).run(files, wish.concurrency)
 
     try:
         run(work())

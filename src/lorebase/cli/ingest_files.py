@@ -17,12 +17,14 @@ from lorebase.core.config import MIB
 
 # Types that hold no text for us: not worth the upload. Everything else the server looks into itself.
 _NO_TEXT = frozenset(
-    f".{suffix}"
-    for suffix in (
-        "7z a aac avi avif bin bmp bz2 class db dll dylib eot exe flac gif gz ico inv jar jpeg jpg m4a mkv mov "
-        "mp3 mp4 mpeg mpg o ogg onnx otf parquet pickle pkl png pyc rar safetensors so sqlite tar tgz tif tiff "
-        "ttf wasm wav webm webp whl woff woff2 xz zip zst"
-    ).split()
+    {
+        *(".7z", ".bz2", ".gz", ".jar", ".rar", ".tar", ".tgz", ".whl", ".xz", ".zip", ".zst"),
+        *(".avif", ".bmp", ".gif", ".ico", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+        *(".aac", ".avi", ".flac", ".m4a", ".mkv", ".mov", ".mp3", ".mp4", ".mpeg", ".ogg", ".wav", ".webm"),
+        *(".a", ".bin", ".class", ".dll", ".dylib", ".exe", ".o", ".pyc", ".so", ".wasm"),
+        *(".eot", ".otf", ".ttf", ".woff", ".woff2"),
+        *(".db", ".inv", ".onnx", ".parquet", ".pickle", ".pkl", ".safetensors", ".sqlite"),
+    }
 )
 
 
@@ -51,10 +53,14 @@ class Selection:
 
 @dataclass(frozen=True)
 class Choice:
-    """Globs over the path within a folder, or over any name in it: what to take and what to leave out."""
+    """Globs over the path within a folder, or over any name in it: what to take and what to leave out.
+
+    `own_home` is never entered: Lorebase keeps its secrets there.
+    """
 
     taken: Sequence[str] = ()
     left_out: Sequence[str] = ()
+    own_home: Path | None = None
 
     def of_folder(self, within: PurePosixPath) -> bool:
         """Whether a folder may hold something wanted."""
@@ -94,7 +100,13 @@ class _Selector:
         def unreadable(within: PurePosixPath, reason: str) -> None:
             self._selection.failed.append((_as_text(PurePosixPath(root.name, within)), reason))
 
-        for within in walk(root, self._choice.of_folder, unreadable):
+        def passed_over(within: PurePosixPath, reason: str) -> None:
+            self._selection.skipped.append((_as_text(PurePosixPath(root.name, within)), reason))
+
+        def wanted(within: PurePosixPath) -> bool:
+            return self._choice.of_folder(within) and root / within != self._choice.own_home
+
+        for within in walk(root, wanted, passed_over, unreadable):
             if self._choice.of_file(within):
                 self._take(root / within, PurePosixPath(root.name, within), self._selection.skipped)
 
@@ -104,8 +116,8 @@ class _Selector:
             status = path.stat()
         except OSError as error:
             nowhere = path.is_symlink() and error.errno in (errno.ENOENT, errno.ELOOP)
-            reason = "a link that leads nowhere" if nowhere else error.strerror or str(error)
-            (refused if nowhere else self._selection.failed).append((key, reason))
+            problem = "a link that leads nowhere" if nowhere else error.strerror or str(error)
+            (refused if nowhere else self._selection.failed).append((key, problem))
             return
         if reason := _why_not(path, status, self._largest):
             refused.append((key, reason))
@@ -114,8 +126,8 @@ class _Selector:
             self._selection.files.append(SourceFile(path, key, status.st_size))
         elif self._keys[key] != path:
             other = _as_text(PurePosixPath(self._keys[key]))
-            reason = f"{other} has the same key: ingest a folder that holds both"
-            self._selection.failed.append((key, reason))
+            same = f"{other} has the same key: ingest a folder that holds both"
+            self._selection.failed.append((key, same))
 
 
 def _expanded(given: Path) -> Iterator[Path]:
@@ -132,7 +144,7 @@ def _why_not(path: Path, status: os.stat_result, largest: int) -> str | None:
     if not stat.S_ISREG(status.st_mode):
         return "not a regular file"
     if path.suffix.lower() in _NO_TEXT:
-        return "UNSUPPORTED_TYPE: a type without text"
+        return "UNSUPPORTED_MEDIA_TYPE: a type without text"
     if status.st_size == 0:
         return "EMPTY_DOCUMENT: the file is empty"
     if status.st_size > largest:

@@ -23,7 +23,7 @@ ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 EARLY_MAXIMUM = 1000
 # While the stream works few jobs are asked for, and late: one that is queued has nothing to tell.
 TRUSTED_SECONDS, TRUSTED_JOBS = 10.0, 5
-DOUBTED_SECONDS, DOUBTED_JOBS = 1.0, 50
+DOUBTED_SECONDS, DOUBTED_JOBS = 0.5, 20
 
 
 class JobListener(Protocol):
@@ -146,11 +146,14 @@ class JobFollower:
     def _note(self, event: Json) -> None:
         kind = event["__typename"]
         self._trusted = kind != "StreamReset"
-        job_id = (event.get("job") or {}).get("id")
+        if "job" not in event:
+            return
+        job_id: str = event["job"]["id"]
         job = self._open.get(job_id)
         if kind in ("JobSucceeded", "JobFailed"):
             self._take_end(job_id, event["job"]["status"], event.get("failure"))
         elif job is not None:
+            self._pulse.beat()
             self._hear(job_id)
             if kind == "JobProgressed":
                 self._listener.progressed(job.key, event["progress"])
@@ -166,7 +169,6 @@ class JobFollower:
                 self._early.popitem(last=False)
 
     def _hear(self, job_id: str) -> None:
-        self._pulse.beat()
         self._open[job_id].heard = time.monotonic()
         self._open.move_to_end(job_id)
 

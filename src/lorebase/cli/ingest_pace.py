@@ -17,7 +17,7 @@ class Pace:
     """With nobody answering, before everything is given up."""
     refused: float = 300.0
     """With an API that is too busy for a file while nothing else moves, before the file is given up."""
-    ask_round: float = 1.0
+    ask_round: float = 0.5
     """Between two rounds of asking for jobs that the stream is silent about."""
     quiet: float = 60.0
     """Without any news, before the user is told."""

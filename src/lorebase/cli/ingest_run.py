@@ -99,9 +99,8 @@ class Ingestion:
         while True:
             await asyncio.sleep(self._pace.quiet)
             if self._outcome.waiting and self._pulse.silence >= self._pace.quiet:
-                self._progress.note(
-                    f"No news for {self._pulse.silence:.0f} s; `lorebase doctor` says whether the worker lives."
-                )
+                silence = f"No news for {self._pulse.silence:.0f} s"
+                self._progress.note(f"{silence}; `lorebase doctor` says whether the worker lives.")
 
     def progressed(self, key: str, progress: Json) -> None:
         """See JobListener."""

@@ -58,8 +58,8 @@ class Session:
             raise CommandFailed(
                 "The workspace has no knowledge base: make one with `lorebase knowledge-base create`."
             )
-        problem = "Name a knowledge base" if wanted is None else f"There is no knowledge base {wanted!r}: name one"
-        raise CommandFailed(f"{problem} with --knowledge-base; there are: {slugs}.")
+        problem = "" if wanted is None else f"There is no knowledge base {wanted!r}. "
+        raise CommandFailed(f"{problem}Name one with --knowledge-base; there are: {slugs}.")
 
 
 @asynccontextmanager
@@ -83,7 +83,9 @@ async def _viewer(client: ApiClient, target: Target) -> Json:
             raise
         viewer = None
     if viewer is None:
-        raise CommandFailed(f"The API key from {target.source} is not valid: it is unknown, revoked or expired.")
+        raise CommandFailed(
+            f"The API key from {target.source} is not valid: it is unknown, revoked or expired."
+        )
     return viewer
 
 

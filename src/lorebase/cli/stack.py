@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from lorebase.core.config import get_settings
+from lorebase.cli.errors import ExitCode, NotRunning
+from lorebase.cli.output import console
+from lorebase.cli.settings import read_settings
+from lorebase.cli.tables import Row, show_rows
+from lorebase.core.config import MIB
 from lorebase.embedded import supervisor
-from lorebase.embedded.status import StackStatus
+from lorebase.embedded.status import PartStatus, Phase
 
-MIB = 1024 * 1024
+HEADINGS = ("part", "state", "pid", "restarts", "MiB", "listens at", "log")
 
 
 def up(
@@ -22,9 +23,9 @@ def up(
     ] = False,
 ) -> None:
     """Start everything on this machine: databases, models, API and worker."""
-    settings = get_settings()
+    settings = read_settings()
     if not detach:
-        sys.exit(supervisor.run_foreground(settings))
+        raise typer.Exit(supervisor.run_foreground(settings))
     running = supervisor.start_detached(settings)
     typer.echo(f"Lorebase is ready at {running.url}; credentials are in {running.credentials}.")
     typer.echo("Stop it with `lorebase down`.")
@@ -32,25 +33,23 @@ def up(
 
 def status() -> None:
     """Show what runs, where it listens and what it needs; exits with 3 when nothing runs."""
-    found = supervisor.status(get_settings())
+    found = supervisor.status(read_settings())
     if found is None:
-        typer.echo("Lorebase is not running. Start it with `make run` or `lorebase up --detach`.")
-        sys.exit(3)
-    Console().print(_table(found))
+        raise NotRunning("Lorebase is not running. Start it with `make run` or `lorebase up --detach`.")
+    screen = console()
+    screen.print(f"{found.url} · {found.phase}", markup=False)
+    show_rows(screen, HEADINGS, [_row(part) for part in found.parts])
+    if found.phase is Phase.FAILED:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def down() -> None:
     """Stop everything that `up` started."""
-    stopped = supervisor.stop(get_settings())
+    stopped = supervisor.stop(read_settings())
     typer.echo("Lorebase has stopped." if stopped else "Lorebase was not running.")
 
 
-def _table(found: StackStatus) -> Table:
-    table = Table(title=f"{found.url} · {found.phase}", title_justify="left")
-    for column in ("part", "state", "pid", "restarts", "MiB", "listens at", "log"):
-        table.add_column(column, overflow="fold")
-    for part in found.parts:
-        memory = "" if part.rss_bytes is None else f"{part.rss_bytes / MIB:.0f}"
-        cells = (part.title, part.state, str(part.pid or ""), str(part.restarts), memory)
-        table.add_row(*cells, part.address, str(part.log))
-    return table
+def _row(part: PartStatus) -> Row:
+    memory = "" if part.rss_bytes is None else f"{part.rss_bytes / MIB:.0f}"
+    place = (part.address, str(part.log))
+    return (part.title, part.state, str(part.pid or ""), str(part.restarts), memory, *place)

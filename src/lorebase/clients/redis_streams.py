@@ -98,7 +98,7 @@ class RedisEventStream:
         if epoch is None or not first:
             return None
         oldest, newest = _sequence(first[0][0]), int(last)
-        if start > newest or oldest > start + 1 or (after and after.epoch != epoch.decode()):
+        if start > newest or oldest > start + 1 or (after and after.epoch not in ("", epoch.decode())):
             return None
         return [_stored(epoch.decode(), entry) for entry in entries]
 

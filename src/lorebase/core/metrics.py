@@ -14,9 +14,6 @@ SEARCH_SECONDS = Histogram(
     "lorebase_search_seconds", "Latency of searches, by leg and in all.", ("leg",), buckets=_SECONDS
 )
 JOBS_ENDED = Counter("lorebase_jobs_ended", "Ends of attempts at jobs.", ("kind", "outcome"))
-REQUEST_SECONDS = Histogram(
-    "lorebase_request_seconds", "Latency of HTTP requests.", ("route", "status"), buckets=_SECONDS
-)
 HITS_DROPPED = Counter(
     "lorebase_search_hits_dropped", "Candidates that PostgreSQL refused: deleted, stale or not matching."
 )

@@ -54,14 +54,14 @@ def translated_errors() -> Iterator[None]:
 
 def translate(error: Exception) -> LorebaseError | None:
     """Our error for the driver's; None for a mistake in a statement, whose message quotes no values."""
-    if any(isinstance(cause, UnicodeEncodeError) for cause in _chain(error)):
+    if any(isinstance(cause, UnicodeEncodeError) for cause in _chain(_cause(error))):
         return _unreadable_text()
     state = sqlstate(error)
     if state is None:
         return _without_state(error)
     if state.startswith(_OUT_OF_REACH):
         return unavailable(state)
-    if state in _BUSY:
+    if state in _BUSY or isinstance(_cause(error), asyncpg.InvalidCachedStatementError):
         return Transient("The database is busy. Try again.", code=ErrorCode.OVERLOADED)
     return _refused_values(error, state)
 

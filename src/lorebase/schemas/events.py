@@ -154,7 +154,10 @@ TERMINAL_EVENTS = frozenset({"JobSucceeded", "JobFailed", "AnswerCompleted", "An
 
 
 class StreamPosition(Value):
-    """A place in a stream: `epoch` changes when a stream was lost and begun anew."""
+    """A place in a stream: `epoch` changes when a stream was lost and begun anew.
+
+    It is empty in a position that comes from PostgreSQL, which knows sequences only; none is used twice.
+    """
 
     epoch: str
     sequence: int

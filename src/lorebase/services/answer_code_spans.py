@@ -6,6 +6,8 @@ import re
 
 _RUN = re.compile("`+")
 _FENCE = 3
+# What is not closed by then holds nobody up any longer.
+_LONGEST_SPAN = 500
 
 
 class CodeSpans:
@@ -44,8 +46,8 @@ class CodeSpans:
             return True
         if not self._span:
             return False
-        line, line_end, _ = rest.partition("\n")
-        whole = bool(line_end) or ended
+        line, line_end, _ = rest[:_LONGEST_SPAN].partition("\n")
+        whole = bool(line_end) or ended or len(rest) >= _LONGEST_SPAN
         for run in _RUN.finditer(line):
             # A run at the end may still grow.
             if len(run.group()) == self._span and (whole or run.end() < len(line)):

@@ -35,7 +35,7 @@ class AnswerDraft:
     passages: Sequence[Passage] = ()
     hits: tuple[SearchHit, ...] = ()
     model: str | None = None
-    retrieved_at: float | None = None
+    retrieval_seconds: float = 0.0
     first_token_at: float | None = None
     finish: FinishReason = FinishReason.STOP
     usage: TokenUsage | None = None
@@ -74,10 +74,9 @@ class AnswerDraft:
 
     def completed(self, evidence: Evidence, now: float) -> Answer:
         """The finished answer."""
-        retrieved_at = self.retrieved_at or now
         timings = AnswerTimings(
             first_token_ms=_milliseconds((self.first_token_at or now) - self.asked_at),
-            retrieval_ms=_milliseconds(retrieved_at - self.asked_at),
+            retrieval_ms=_milliseconds(self.retrieval_seconds),
             total_ms=_milliseconds(now - self.asked_at),
         )
         figures = {

@@ -7,20 +7,24 @@ import re
 from lorebase.services.answer_code_spans import CodeSpans
 from lorebase.services.answer_markers import MARKER, NO_EVIDENCE, Marker, neutralised
 
-_PREFIXES = "|".join(NO_EVIDENCE[:length] for length in range(len(NO_EVIDENCE), 0, -1))
+
+def _beginnings(shortest: int) -> str:
+    return "|".join(NO_EVIDENCE[:length] for length in range(len(NO_EVIDENCE), shortest - 1, -1))
+
+
+_PREFIXES = _beginnings(1)
+_CUT_TOKEN = re.compile(rf"(?:{_beginnings(3)})\Z")
 _DECORATION = r"[\s*_`\"'>#~-]*+"
 # Before the first word shows: decoration around a control token that may be on its way.
 _OPENING = re.compile(rf"{_DECORATION}(?:{_PREFIXES})?")
 _REFUSAL = re.compile(rf"{_DECORATION}{NO_EVIDENCE}")
-_CUT_TOKEN = re.compile(
-    rf"(?:{'|'.join(NO_EVIDENCE[:length] for length in range(len(NO_EVIDENCE), 2, -1))})\Z"
-)
 # What the next piece may still change: spaces before a marker, a marker, backticks or the control token.
 _UNDECIDED = re.compile(rf"(?:(?<![ \t])[ \t]*+(?:\[[\d,\s]{{0,80}}+\]?)?|(?<!`)`++)(?:{_PREFIXES})?\Z")
-# No more than is held back, or an answer would depend on how its stream was cut.
-_SHORT = r"\[[\d,\s]{0,80}+\]"
 _TOKEN = re.compile(
-    rf"(?<![ \t])(?P<space>[ \t]*+)(?P<marker>(?={_SHORT}){MARKER})|(?P<backticks>`++)|(?P<line_end>\n)|{NO_EVIDENCE}"
+    r"(?<![ \t])(?P<space>[ \t]*+)"
+    # No longer than what is held back, or an answer would depend on how its stream was cut.
+    rf"(?P<marker>(?=\[[\d,\s]{{0,80}}+\]){MARKER})"
+    rf"|(?P<backticks>`++)|(?P<line_end>\n)|{NO_EVIDENCE}"
 )
 _OPEN_ENDED = re.compile(r"[\[\d,A-Z_]")
 _NUMBER = re.compile(r"\d+")
@@ -28,7 +32,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Links, images, definitions of links and HTML: none of them survives a space in the middle.
 _FETCHED = re.compile(r"(?<=\])(?=[(:])|(?<=<)(?=[A-Za-z/!?])")
-_LINK = re.compile(r"(?<=\])(?=\()|(?<=<)(?=[A-Za-z/!?])")
 
 
 class AnswerText:
@@ -45,6 +48,7 @@ class AnswerText:
         self._half = ""
         self._code = CodeSpans()
         self._refused = False
+        self._line_has_words = False
         self.text = ""
         self.cited: list[int] = []
         self.markers: list[Marker] = []
@@ -104,13 +108,11 @@ class AnswerText:
         for match in _TOKEN.finditer(pending, 0, end):
             self._plain(pending[place : match.start()])
             place = match.start()
-            if (
-                match["marker"]
-                and (code := self._code.covers(pending[match.end() :], ended=ended)) is not False
-            ):
-                if code is None:
-                    end = place
-                    break
+            in_code = bool(match["marker"]) and self._code.covers(pending[match.end() :], ended=ended)
+            if in_code is None:
+                end = place
+                break
+            if in_code:
                 self._plain(match.group())
             else:
                 self._special(match)
@@ -151,13 +153,11 @@ class AnswerText:
             self.markers.append(Marker(start, len(self.text), number))
 
     def _show(self, text: str) -> None:
-        broken = _LINK if self._after_claim() else _FETCHED
+        after_marker = bool(self.markers) and self.markers[-1].end == len(self.text)
+        if after_marker and self._line_has_words and text.startswith(":"):
+            # A marker with words before it in its line defines no link.
+            self.text, text = f"{self.text}:", text[1:]
         last = self.text[-1:]
-        self.text += broken.sub(" ", last + text)[len(last) :]
-
-    def _after_claim(self) -> bool:
-        """Whether the text ends in a marker with words before it in its line: no definition of a link."""
-        if not self.markers or self.markers[-1].end != len(self.text):
-            return False
-        line = self.text[self.text.rfind("\n") + 1 : self.markers[-1].start]
-        return any(map(str.isalpha, line))
+        self.text += _FETCHED.sub(" ", last + text)[len(last) :]
+        _, line_end, line = text.rpartition("\n")
+        self._line_has_words = any(map(str.isalpha, line)) or (self._line_has_words and not line_end)

@@ -78,7 +78,7 @@ class AnswerHandler:
 
     async def cancelled(self, uow: UnitOfWork, job: Job) -> None:
         """The answer ends with the text it has."""
-        ended = {"status": AnswerStatus.CANCELLED, "finish_reason": FinishReason.CANCELLED}
+        ended: dict[str, object] = {"status": AnswerStatus.CANCELLED, "finish_reason": FinishReason.CANCELLED}
         await change_answer(uow, job, ended)
 
     async def _begin(self, job: Job) -> AnswerDraft:
@@ -126,12 +126,13 @@ class AnswerHandler:
         question = await self._rewriter.standalone(answer.question, list(draft.history))
         control.check()
         request = retrieval_request(answer.retrieval, question, self._settings)
+        started = self._clock.monotonic()
         result = await self._search.retrieve(answer.workspace_id, request)
         async with self._units.for_workspace(answer.workspace_id) as uow:
             draft.passages = await load_passages(uow, result.hits)
         kept = {passage.chunk.id for passage in draft.passages}
         draft.hits = tuple(hit for hit in result.hits if hit.chunk_id in kept)
-        draft.retrieved_at = self._clock.monotonic()
+        draft.retrieval_seconds = self._clock.monotonic() - started
         await draft.stream.send(AnswerRetrievedEvent(hits=draft.hits))
 
     async def _generate(self, draft: AnswerDraft, control: JobControl) -> None:

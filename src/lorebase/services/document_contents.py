@@ -11,11 +11,11 @@ from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.documents import Chunk, DocumentVersion
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.schemas.workspaces import ApiScope, Principal
-from lorebase.services.access import require
+from lorebase.services.access import require, require_any
 
 
 class ContentService:
-    """Reads what documents hold; nothing of deleted ones."""
+    """Reads what documents hold; nothing of deleted ones. Who may ask may read the evidence of answers."""
 
     def __init__(self, *, units: UnitOfWorkFactory, blobs: BlobStore) -> None:
         self._units = units
@@ -23,7 +23,7 @@ class ContentService:
 
     async def versions(self, principal: Principal, ids: Sequence[UUID]) -> list[DocumentVersion]:
         """Those that exist, in any order."""
-        require(principal, ApiScope.READ)
+        require_any(principal, ApiScope.READ, ApiScope.ASK)
         async with self._units.for_workspace(principal.workspace_id) as uow:
             return await uow.versions.get_many(ids)
 
@@ -43,7 +43,7 @@ class ContentService:
 
     async def chunks(self, principal: Principal, ids: Sequence[UUID]) -> list[Chunk]:
         """Passages that exist, in any order."""
-        require(principal, ApiScope.READ)
+        require_any(principal, ApiScope.READ, ApiScope.ASK)
         async with self._units.for_workspace(principal.workspace_id) as uow:
             return await uow.chunks.get_many(ids)
 
@@ -69,7 +69,7 @@ class ContentService:
 
     async def texts(self, principal: Principal, ranges: Sequence[tuple[UUID, int, int]]) -> list[str | None]:
         """Slices [start, end) of the extracted text of versions, in code points, in the order asked."""
-        require(principal, ApiScope.READ)
+        require_any(principal, ApiScope.READ, ApiScope.ASK)
         async with self._units.for_workspace(principal.workspace_id) as uow:
             return await uow.versions.texts(ranges)
 

@@ -10,7 +10,7 @@ from lorebase.core.errors import Conflict
 from lorebase.ports.blob_store import BlobStore
 from lorebase.ports.clock import Clock
 from lorebase.ports.job_queue import JobQueue
-from lorebase.ports.unit_of_work import UnitOfWorkFactory
+from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.documents import (
     DeletedDocument,
     DeletionReceipt,
@@ -25,11 +25,12 @@ from lorebase.schemas.documents import (
 from lorebase.schemas.filters import DocumentFilter
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.schemas.workspaces import ApiScope, Principal
-from lorebase.services.access import require
+from lorebase.services.access import require, require_any
 from lorebase.services.document_acceptance import Acceptance, Intake, save_change
 from lorebase.services.document_changes import changed_by_update, checked_upsert
 from lorebase.services.document_removal import remove, removed_before
 from lorebase.services.document_replays import updated_before, upserted_before
+from lorebase.services.filter_rules import validate
 from lorebase.services.idempotency import Replay
 from lorebase.services.job_events import JobEvents
 from lorebase.services.job_notices import JobNotices
@@ -163,7 +164,7 @@ class DocumentService:
 
     async def get_many(self, principal: Principal, ids: Sequence[UUID]) -> list[Document]:
         """Those that exist, in any order."""
-        require(principal, ApiScope.READ)
+        require_any(principal, ApiScope.READ, ApiScope.ASK)
         async with self._units.for_workspace(principal.workspace_id) as uow:
             return await uow.documents.get_many(ids)
 
@@ -184,9 +185,10 @@ class DocumentService:
         order: DocumentOrder,
         condition: DocumentFilter | None,
     ) -> Page[Document]:
-        """Documents of a knowledge base that match, in order."""
+        """Documents of a knowledge base that match, in order. BadInput for a filter that breaks a rule."""
         require(principal, ApiScope.READ)
         async with self._units.for_workspace(principal.workspace_id) as uow:
+            await self._check_filter(uow, knowledge_base_id, condition)
             return await uow.documents.page(knowledge_base_id, page, order, condition)
 
     async def count(
@@ -195,7 +197,15 @@ class DocumentService:
         """Their number, capped."""
         require(principal, ApiScope.READ)
         async with self._units.for_workspace(principal.workspace_id) as uow:
+            await self._check_filter(uow, knowledge_base_id, condition)
             return await uow.documents.count(knowledge_base_id, condition)
+
+    async def _check_filter(
+        self, uow: UnitOfWork, knowledge_base_id: UUID, condition: DocumentFilter | None
+    ) -> None:
+        if condition is not None:
+            knowledge_base = await uow.knowledge_bases.get(knowledge_base_id)
+            validate(condition, knowledge_base.metadata_fields, self._settings)
 
     async def receipts(self, principal: Principal, ids: Sequence[UUID]) -> list[DeletionReceipt]:
         """Receipts of deletions that exist, in any order."""

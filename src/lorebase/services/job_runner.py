@@ -11,6 +11,7 @@ from uuid import UUID
 from lorebase.core.config import Settings
 from lorebase.core.errors import ErrorCode, JobCancelled, LeaseLost, LorebaseError
 from lorebase.core.logging import trace
+from lorebase.core.metrics import JOBS_ENDED
 from lorebase.ports.clock import Clock
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.jobs import Job, JobError, JobKind, JobLane
@@ -190,6 +191,7 @@ class JobRunner:
 
     async def _announce_end(self, job: Job | None) -> None:
         if job is not None:
+            JOBS_ENDED.labels(job.kind, job.status).inc()
             _log.info(
                 "job ended",
                 extra={"job_id": str(job.id), "kind": job.kind, "status": job.status, "attempt": job.attempt},

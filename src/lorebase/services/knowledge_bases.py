@@ -25,6 +25,7 @@ from lorebase.schemas.knowledge_bases import (
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require
+from lorebase.services.filter_rules import validate
 from lorebase.services.idempotency import Replay, kept_id
 from lorebase.services.knowledge_base_rules import (
     changed_or_gone,
@@ -176,6 +177,8 @@ class KnowledgeBaseService:
         async with self._units.for_workspace(principal.workspace_id) as uow:
             knowledge_base = await uow.knowledge_bases.get(knowledge_base_id)
             known = checked_facet(path, knowledge_base.metadata_fields)
+            if condition is not None:
+                validate(condition, knowledge_base.metadata_fields, self._settings)
             return await uow.knowledge_bases.facets(knowledge_base, known, condition, first)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from lorebase.core.config import Settings
+from lorebase.core.metrics import HITS_DROPPED, SEARCH_SECONDS
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.clock import Clock
 from lorebase.ports.embedder import Embedder
@@ -207,6 +208,10 @@ def _hit(verified: _Verified, highlighter: Highlighter) -> SearchHit:
 
 def _log(result: SearchResult, run: _Run) -> None:
     steps = {f"{step}_ms": round(value, 1) for step, value in run.legs.timings.milliseconds.items()}
+    for step, value in run.legs.timings.milliseconds.items():
+        SEARCH_SECONDS.labels(step).observe(value / 1000)
+    SEARCH_SECONDS.labels("all").observe(result.took_ms / 1000)
+    HITS_DROPPED.inc(run.dropped)
     facts = {
         "mode": run.request.mode.value,
         "knowledge_bases": len(run.plan.knowledge_base_ids),

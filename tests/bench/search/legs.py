@@ -11,9 +11,9 @@ from uuid import UUID, uuid5
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from tokenizers import Tokenizer
 
+from lorebase.core.config import disable_native_telemetry
 from lorebase.schemas.search import ScoredChunk
 from lorebase.services.keywords import KeywordAnalyser, weights
 from tests.bench.search.dataset import Dataset, Passage
@@ -63,6 +63,9 @@ class VectorBench:
     """The converted MiniLM, one text at a time as the model server runs it."""
 
     def __init__(self, directory: Path, header: Header, cache: Path | None) -> None:
+        disable_native_telemetry()
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(str(directory / "model.onnx"), options)

@@ -9,8 +9,9 @@ from tests.integration.sql.factories import Tenant
 
 _STEPS = (
     """
-    INSERT INTO documents (workspace_id, id, knowledge_base_id, external_id, title, title_key, title_sort, tags,
-        metadata, metadata_leaves, media_type, status, generation, live_generation, version, created_at, updated_at)
+    INSERT INTO documents (workspace_id, id, knowledge_base_id, external_id, title, title_key, title_sort,
+        tags, metadata, metadata_leaves, media_type, status, generation, live_generation, version, created_at,
+        updated_at)
     SELECT $1, uuidv7(), $2, 'x' || n, 'T' || n % 500, 't' || n % 500, 't' || n % 500, '{}', '{}', '{}',
         'text/plain', 'READY', 1, 1, 1, now() - n * interval '1 minute', now() - n % 777 * interval '1 minute'
     FROM generate_series(1, 2000) AS n WHERE $2::uuid IS NOT NULL
@@ -26,8 +27,8 @@ _STEPS = (
     FROM documents WHERE workspace_id = $1 AND knowledge_base_id = $2
     """,
     """
-    INSERT INTO chunks (workspace_id, id, document_id, version_id, generation, ordinal, start_offset, end_offset,
-        section, section_path, section_key, token_count, text)
+    INSERT INTO chunks (workspace_id, id, document_id, version_id, generation, ordinal, start_offset,
+        end_offset, section, section_path, section_key, token_count, text)
     SELECT v.workspace_id, uuidv7(), document_id, id, 1, n, 0, 10, '{}', '', '', 3, 'passage'
     FROM document_versions AS v, generate_series(0, 4) AS n WHERE workspace_id = $1 AND $2::uuid IS NOT NULL
     """,

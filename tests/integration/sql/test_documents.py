@@ -84,12 +84,12 @@ async def test_a_document_of_an_unknown_knowledge_base_is_refused(units: Units, 
 
 
 async def test_saving_grows_the_version_and_touches_the_time(units: Units, tenant: Tenant) -> None:
-    new = await add(units, tenant)
+    new = await add(units, tenant, external_id="mine")
     async with units.for_workspace(tenant.workspace_id) as uow:
         changed = new.model_copy(
             update={"title": "Other", "tags": ("t",), "metadata": {"k": 1}, "generation": 2}
         )
-        saved = await uow.documents.save(changed)
+        saved = await uow.documents.save(changed.model_copy(update={"external_id": "other"}))
         await uow.commit()
     assert saved == changed.model_copy(update={"version": 2, "updated_at": saved.updated_at})
     assert saved.updated_at > new.updated_at

@@ -118,7 +118,7 @@ async def test_writers_of_the_same_vectors_never_wait_in_a_circle(units: Units, 
 
     async def write(order: list[bytes]) -> None:
         async with units.for_workspace(tenant.workspace_id) as uow:
-            await uow.embeddings.cache_vectors(tenant.model.id, {key: (0.5,) for key in order})
+            await uow.embeddings.cache_vectors(tenant.model.id, dict.fromkeys(order, (0.5,)))
             await uow.commit()
 
     await asyncio.gather(*(write(keys if number % 2 else keys[::-1]) for number in range(10)))

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from lorebase.core.config import Settings
 from lorebase.core.errors import BadInput
 from lorebase.core.ids import new_id
 from lorebase.repositories.unit_of_work import SqlUnitOfWork, SqlUnitOfWorkFactory
@@ -44,19 +46,16 @@ def sort_value(field: DocumentOrderField, one: Document) -> Any:
 @given(
     made=st.lists(rows, max_size=12),
     added=st.lists(rows, max_size=5),
-    order=orders,
-    limit=st.integers(1, 5),
-    backward=st.booleans(),
+    walk=st.tuples(orders, st.integers(1, 5), st.booleans()),
 )
 async def test_a_walk_sees_each_row_once_in_order_while_others_are_added(
     units: Units,
     tenant: Tenant,
     made: list[dict[str, Any]],
     added: list[dict[str, Any]],
-    order: DocumentOrder,
-    limit: int,
-    backward: bool,
+    walk: tuple[DocumentOrder, int, bool],
 ) -> None:
+    order, limit, backward = walk
     async with units.for_workspace(tenant.workspace_id) as uow:
         first = [await add(uow, tenant, row) for row in made]
         request = PageRequest(limit=limit, backward=backward)
@@ -110,9 +109,7 @@ async def test_a_cursor_of_another_list_is_bad_input(units: Units, tenant: Tenan
             await uow.documents.page(tenant.knowledge_base_id, request, order, None)
 
 
-async def test_counts_are_capped(engine: Any, tenant: Tenant, units: Units) -> None:
-    from lorebase.core.config import Settings
-
+async def test_counts_are_capped(engine: AsyncEngine, tenant: Tenant) -> None:
     small = SqlUnitOfWorkFactory(engine, Settings(total_count_cap=3))
     async with small.for_workspace(tenant.workspace_id) as uow:
         for expected in (1, 2, 3, 3):

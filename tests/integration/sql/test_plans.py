@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -57,7 +57,7 @@ async def database(module_database: DatabaseUrls) -> DatabaseUrls:
 
 
 @pytest.fixture
-async def tenant(units: Units, database: DatabaseUrls, loaded: Loaded) -> AsyncIterator[Tenant]:
+async def tenant(units: Units, database: DatabaseUrls, loaded: Loaded) -> Tenant:
     """The second of three full workspaces."""
     if loaded.tenant is None:
         tenants = [await make_tenant(units, database) for _ in range(3)]
@@ -66,7 +66,7 @@ async def tenant(units: Units, database: DatabaseUrls, loaded: Loaded) -> AsyncI
         await analyse(database)
         loaded.tenant = tenants[1]
         loaded.known = await known(database, tenants[1].workspace_id)
-    yield loaded.tenant
+    return loaded.tenant
 
 
 async def known(database: DatabaseUrls, workspace_id: UUID) -> Known:
@@ -191,45 +191,53 @@ SYSTEM: dict[str, tuple[AskSystem, str]] = {
 }
 
 
-async def plan_of(
-    engine: AsyncEngine, units: Units, tenant: Tenant, known: Known, database: DatabaseUrls, ask: Ask
-) -> Plan:
-    with recorded(engine) as recorder:
-        async with units.for_workspace(tenant.workspace_id) as uow:
-            await ask(uow, tenant, known)
-    return await explain(database.login, recorder.statements[-1], workspace_id=tenant.workspace_id)
+class Planner:
+    """Asks a repository, then PostgreSQL how it runs what was asked."""
+
+    def __init__(self, engine: AsyncEngine, urls: DatabaseUrls, tenant: Tenant, known: Known) -> None:
+        self.engine, self.urls, self.tenant, self.known = engine, urls, tenant, known
+        self.units = SqlUnitOfWorkFactory(engine, Settings())
+
+    async def of_tenant(self, ask: Ask) -> Plan:
+        workspace_id = self.tenant.workspace_id
+        with recorded(self.engine) as recorder:
+            async with self.units.for_workspace(workspace_id) as uow:
+                await ask(uow, self.tenant, self.known)
+        return await explain(self.urls.login, recorder.statements[-1], workspace_id=workspace_id)
+
+    async def of_system(self, ask: AskSystem) -> Plan:
+        with recorded(self.engine) as recorder:
+            async with self.units.for_system() as system:
+                await ask(system, self.known)
+        return await explain(self.urls.login, recorder.statements[-1], workspace_id=None)
+
+
+@pytest.fixture
+def planner(engine: AsyncEngine, database: DatabaseUrls, tenant: Tenant, loaded: Loaded) -> Planner:
+    return Planner(engine, database, tenant, loaded.known)
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_a_list_walks_its_index_without_sorting(
-    engine: AsyncEngine, units: Units, tenant: Tenant, loaded: Loaded, database: DatabaseUrls, name: str
-) -> None:
+async def test_a_list_walks_its_index_without_sorting(planner: Planner, name: str) -> None:
     ask, index = LISTS[name]
-    plan = await plan_of(engine, units, tenant, loaded.known, database, ask)
+    plan = await planner.of_tenant(ask)
     assert index in plan.indexes, plan.text
     assert not plan.sorts, plan.text
     assert plan.whole_tables <= {"workspaces", "answers"}, plan.text
 
 
 @pytest.mark.parametrize("name", LOOK_UPS)
-async def test_a_look_up_reads_no_table_from_end_to_end(
-    engine: AsyncEngine, units: Units, tenant: Tenant, loaded: Loaded, database: DatabaseUrls, name: str
-) -> None:
+async def test_a_look_up_reads_no_table_from_end_to_end(planner: Planner, name: str) -> None:
     ask, index = LOOK_UPS[name]
-    plan = await plan_of(engine, units, tenant, loaded.known, database, ask)
+    plan = await planner.of_tenant(ask)
     assert index in plan.indexes, plan.text
     assert plan.whole_tables <= {"knowledge_bases", "embedding_indexes"}, plan.text
 
 
 @pytest.mark.parametrize("name", SYSTEM)
-async def test_workers_find_their_jobs_by_index(
-    engine: AsyncEngine, units: Units, tenant: Tenant, loaded: Loaded, database: DatabaseUrls, name: str
-) -> None:
+async def test_workers_find_their_jobs_by_index(planner: Planner, name: str) -> None:
     ask, index = SYSTEM[name]
-    with recorded(engine) as recorder:
-        async with units.for_system() as system:
-            await ask(system, loaded.known)
-    plan = await explain(database.login, recorder.statements[-1], workspace_id=None)
+    plan = await planner.of_system(ask)
     assert index in plan.indexes, plan.text
     assert plan.whole_tables == frozenset(), plan.text
 

@@ -19,6 +19,7 @@ from tests.integration.database import DatabaseUrls, connect, run_statements
 from tests.integration.sql.factories import Tenant, document
 
 Units = SqlUnitOfWorkFactory
+KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lorebase_app'"
 
 
 @pytest.fixture
@@ -41,10 +42,14 @@ async def test_leaving_without_commit_rolls_back(units: Units, tenant: Tenant) -
 
 async def test_an_error_in_the_block_rolls_back_and_comes_out(units: Units, tenant: Tenant) -> None:
     new = document(tenant)
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail() -> None:
         async with units.for_workspace(tenant.workspace_id) as uow:
             await uow.documents.add(new)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     async with units.for_workspace(tenant.workspace_id) as uow:
         assert await uow.documents.get_many([new.id]) == []
 
@@ -130,8 +135,7 @@ async def test_a_pooled_connection_that_died_is_replaced_unnoticed(
 ) -> None:
     async with units.for_workspace(tenant.workspace_id) as uow:
         await uow.workspaces.get()
-    kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lorebase_app'"
-    await run_statements(database.owner, kill)
+    await run_statements(database.owner, KILL)
     async with units.for_workspace(tenant.workspace_id) as uow:
         assert (await uow.workspaces.get()).id == tenant.workspace_id
 
@@ -140,12 +144,15 @@ async def test_a_connection_lost_within_the_block_is_an_outage_and_writes_nothin
     units: Units, tenant: Tenant, database: DatabaseUrls
 ) -> None:
     new = document(tenant)
-    with pytest.raises(Unavailable) as raised:
+
+    async def lose_the_connection() -> None:
         async with units.for_workspace(tenant.workspace_id) as uow:
             await uow.documents.add(new)
-            kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lorebase_app'"
-            await run_statements(database.owner, kill)
+            await run_statements(database.owner, KILL)
             await uow.commit()
+
+    with pytest.raises(Unavailable) as raised:
+        await lose_the_connection()
     assert raised.value.code is ErrorCode.DATABASE_UNAVAILABLE
     async with units.for_workspace(tenant.workspace_id) as uow:
         with pytest.raises(NotFound):

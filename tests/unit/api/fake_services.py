@@ -470,7 +470,7 @@ class FakeStreams(Fake):
 
 class FakeHealth:
     def __init__(self) -> None:
-        self.parts = {"postgresql": True, "redis": True, "milvus": True}
+        self.parts = {"database": True, "redis": True, "milvus": True}
 
     async def checks(self) -> Mapping[str, bool]:
         return self.parts

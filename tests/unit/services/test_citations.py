@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from lorebase.core.ids import new_id
 from lorebase.schemas.documents import Chunk
-from lorebase.services.citations import LONGEST_QUOTE, best_quote, claims_of, find_evidence
+from lorebase.schemas.search import TextRange
+from lorebase.services import citations
+from lorebase.services.answer_text import AnswerText
+from lorebase.services.citations import LONGEST_QUOTE, Claim, Evidence, Source
 
 TASKS = (
     "Tasks are used to schedule coroutines concurrently. To cancel a running Task use the\n"
@@ -30,6 +33,30 @@ def a_chunk(text: str, start: int = 0) -> Chunk:
         token_count=1,
         text=text,
     )
+
+
+def read(text: str, passages: int) -> AnswerText:
+    """The answer of a model that numbers its citations in order of first use."""
+    said = AnswerText(passages)
+    said.feed(text)
+    said.end()
+    return said
+
+
+def find_evidence(text: str, cited: list[Chunk]) -> Evidence:
+    said = read(text, len(cited))
+    assert said.text == text
+    return citations.find_evidence(said.text, said.markers, cited)
+
+
+def claims_of(text: str) -> list[Claim]:
+    said = read(text, 9)
+    assert said.text == text
+    return citations.claims_of(said.text, said.markers)
+
+
+def best_quote(claim: str, passage: str) -> TextRange:
+    return Source(a_chunk(passage)).best_quote(claim)
 
 
 def test_a_sentence_quoted_over_a_line_break_is_found_where_it_stands() -> None:
@@ -92,13 +119,64 @@ def test_markers_belong_to_the_sentence_before_them() -> None:
     assert claims[3].words == "Fourth"
 
 
+def test_markers_on_a_line_of_their_own_belong_to_the_sentence_above() -> None:
+    text = "First claim.\n\n[1][2]\n\nSecond claim."
+    claims = claims_of(text)
+    assert [claim.indexes for claim in claims] == [(1, 2), ()]
+    assert [claim.words for claim in claims] == ["First claim.", "Second claim."]
+
+
+def test_a_marker_that_begins_a_line_of_words_belongs_to_them() -> None:
+    assert [claim.indexes for claim in claims_of("First claim.\n[1] Second claim.")] == [(), (1,)]
+
+
+def test_a_marker_within_a_sentence_leaves_its_words_whole() -> None:
+    (claim,) = claims_of("To cancel a running Task [1] use cancel() [2].")
+    assert claim.words == "To cancel a running Task use cancel()."
+    assert claim.indexes == (1, 2)
+
+
+def test_numbers_of_the_passage_itself_are_quoted_and_cite_nothing() -> None:
+    paper = "Tasks starve [3]. As shown by Smith [2, 7], they may wait for ever.[12]"
+    answer = "As shown by Smith ［2, 7］, they may wait for ever.［12］ [1]"
+    evidence = find_evidence(answer, [a_chunk(paper, start=50)])
+    (citation,) = evidence.citations
+    assert citation.quote == "As shown by Smith [2, 7], they may wait for ever.[12]"
+    assert citation.document_range == TextRange(start=50 + paper.index("As"), end=50 + len(paper))
+    assert evidence.support == 1.0
+
+
+def test_what_was_broken_up_is_still_found_word_for_word() -> None:
+    wiki = "See [the manual](https://docs.example) and <b>wait</b>. Then go on."
+    said = read("See [the manual](https://docs.example) and <b>wait</b>. [1]", 1)
+    (citation,) = citations.find_evidence(said.text, said.markers, [a_chunk(wiki)]).citations
+    assert citation.quote == "See [the manual](https://docs.example) and <b>wait</b>."
+
+
+def test_chinese_claims_find_their_sentence() -> None:
+    passage = "任务用于并发调度协程。要取消正在运行的任务，请使用取消方法。它会引发异常。"
+    evidence = find_evidence("使用取消方法可以取消任务。[1]", [a_chunk(passage)])
+    assert evidence.citations[0].quote == "要取消正在运行的任务，请使用取消方法。"
+    assert 0.4 < evidence.support < 1
+
+
+def test_text_without_full_stops_is_quoted_in_part() -> None:
+    rows = "\n".join(f"row {number} | value {number * 7}" for number in range(200))
+    (citation,) = find_evidence("Row 150 has the value 1050. [1]", [a_chunk(rows)]).citations
+    assert "150" in citation.quote
+    assert len(citation.quote) <= LONGEST_QUOTE
+
+
 def test_an_answer_of_markers_alone_claims_nothing() -> None:
     assert claims_of("[1][2]") == []
     assert find_evidence("", []).support == 0.0
 
 
 WORDS = st.sampled_from(
-    ["alpha", "Beta.", "gamma!", "\n", "\n\n", "delta", "[1]", "[2]", "。", "(", "*", "e.g.", "7"]
+    [
+        *("alpha", "Beta.", "gamma!", "\n", "\n\n", "delta", "[1]", "[2]", "[2, 1]", "[9]", "。", "(", "*"),
+        *("7", "e.g.", "`x[1]`", "```", "`", "［2］", "[a](b)", "<i>"),
+    ]
 )
 TEXTS = st.lists(WORDS, max_size=40).map(" ".join)
 
@@ -106,12 +184,15 @@ TEXTS = st.lists(WORDS, max_size=40).map(" ".join)
 @given(TEXTS, st.text(min_size=1, max_size=200), TEXTS.filter(str.strip))
 def test_every_quote_stands_where_its_range_says(answer: str, first: str, second: str) -> None:
     chunks = [a_chunk(first, start=7), a_chunk(second, start=1000)]
-    evidence = find_evidence(answer, chunks)
+    said = read(answer, 2)
+    cited = [chunks[number - 1] for number in said.cited]
+    evidence = citations.find_evidence(said.text, said.markers, cited)
     for citation in evidence.citations:
-        chunk = chunks[citation.index - 1]
+        chunk = cited[citation.index - 1]
         start = citation.document_range.start - chunk.start_offset
         assert chunk.text[start : citation.document_range.end - chunk.start_offset] == citation.quote
-        assert 0 <= citation.range.start < citation.range.end <= len(answer)
+        assert 0 <= citation.range.start < citation.range.end <= len(said.text)
+        assert f"[{citation.index}]" in said.text
     assert all(0 <= sentence.support <= 1 for sentence in evidence.sentences)
     ends = [sentence.range.end for sentence in evidence.sentences]
     starts = [sentence.range.start for sentence in evidence.sentences]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,10 +26,39 @@ Result = TypeVar("Result")
 KEYS = st.sampled_from(["x", "x", "x", "y"])
 TAGS = st.sampled_from([(), ("a",), ("b",), ("a", "b")])
 TITLES = st.sampled_from([None, "One title", "Another title"])
-BODIES = st.integers(0, 3).map(lambda n: " ".join(f"Sentence {m} of body {n} is here." for m in range(4 + 8 * n)))
+BODIES = st.integers(0, 3).map(
+    lambda n: " ".join(f"Sentence {m} of body {n} is here." for m in range(4 + 8 * n))
+)
 STEPS = st.integers(1, 60)
 ACTIONS = st.sampled_from(["upsert", "update", "delete", "cancel", "work"])
 ROUNDS_TO_REST = 60
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A worker that may die at a step, while others act on the same document at another."""
+
+    before: str
+    crash_at: int | None
+    step: int
+    meanwhile: list[str]
+    key: str
+    bodies: tuple[str, str]
+    tags: tuple[tuple[str, ...], tuple[str, ...]]
+    then_rest: bool
+
+
+PLANS = st.builds(
+    Plan,
+    before=st.sampled_from(["upsert", "update", "nothing"]),
+    crash_at=st.one_of(st.none(), STEPS),
+    step=STEPS,
+    meanwhile=st.lists(ACTIONS, max_size=2),
+    key=KEYS,
+    bodies=st.tuples(BODIES, BODIES),
+    tags=st.tuples(TAGS, TAGS),
+    then_rest=st.booleans(),
+)
 
 
 @dataclass
@@ -130,53 +159,37 @@ class DocumentLife(RuleBasedStateMachine):
     def retry(self, key: str) -> None:
         self.run(self.do_retry(key))
 
-    @rule(
-        before=st.sampled_from(["upsert", "update", "none"]),
-        crash_at=st.one_of(st.none(), STEPS),
-        step=STEPS,
-        actions=st.lists(ACTIONS, max_size=2),
-        key=KEYS,
-        bodies=st.tuples(BODIES, BODIES),
-        tags=st.tuples(TAGS, TAGS),
-    )
-    def work(
-        self,
-        before: str,
-        crash_at: int | None,
-        step: int,
-        actions: list[str],
-        key: str,
-        bodies: tuple[str, str],
-        tags: tuple[tuple[str, ...], tuple[str, ...]],
-    ) -> None:
-        """A worker that may die at a step, while others act on the same document at another."""
+    async def act(self, action: str, plan: Plan, turn: int) -> None:
+        match action:
+            case "upsert":
+                await self.do_upsert(plan.key, plan.bodies[turn], plan.tags[turn], None)
+            case "update":
+                await self.do_update(plan.key, plan.tags[turn])
+            case "delete":
+                await self.do_delete(plan.key)
+            case "cancel":
+                await self.do_cancel(plan.key)
+            case "work":
+                await self.do_work(Faults())
+
+    @rule(plan=PLANS)
+    def work(self, plan: Plan) -> None:
         faults = Faults()
 
-        def act(name: str, turn: int) -> Awaitable[None]:
-            match name:
-                case "upsert":
-                    return self.do_upsert(key, bodies[turn], tags[turn], None)
-                case "update":
-                    return self.do_update(key, tags[turn])
-                case "delete":
-                    return self.do_delete(key)
-                case "cancel":
-                    return self.do_cancel(key)
-            return self.do_work(Faults())
-
         async def meanwhile() -> None:
-            for action in actions:
-                await act(action, 1)
+            for action in plan.meanwhile:
+                await self.act(action, plan, 1)
 
         async def all_of_it() -> None:
-            if before != "none":
-                await act(before, 0)
+            await self.act(plan.before, plan, 0)
             await self.do_work(faults)
 
-        faults.at(step, meanwhile)
-        if crash_at is not None:
-            faults.crash_at(crash_at)
+        faults.at(plan.step, meanwhile)
+        if plan.crash_at is not None:
+            faults.crash_at(plan.crash_at)
         self.run(all_of_it())
+        if plan.then_rest:
+            self.rest()
 
     @rule()
     def work_without_the_index(self) -> None:
@@ -204,8 +217,7 @@ class DocumentLife(RuleBasedStateMachine):
             document = self.world.document(wish.document_id)
             assert document.tags == wish.tags
             coming = any(
-                not job.is_terminal and job.generation == document.generation
-                for job in self.ingestions(wish)
+                not job.is_terminal and job.generation == document.generation for job in self.ingestions(wish)
             )
             if document.status is DocumentStatus.READY:
                 assert document.live_generation == document.generation
@@ -237,10 +249,21 @@ class DocumentLife(RuleBasedStateMachine):
 
     # What holds in the end: workers that live long enough bring everything to rest.
 
-    def teardown(self) -> None:
+    @rule()
+    def rest(self) -> None:
         for _ in range(ROUNDS_TO_REST):
+            if all(job.is_terminal for job in self.world.database.state.jobs.values()):
+                break
             self.run(self.world.run_all())
             self.world.clock.advance(61)
+        self.check_rest()
+
+    def teardown(self) -> None:
+        self.rest()
+        self.run(self.loop.shutdown_default_executor())
+        self.loop.close()
+
+    def check_rest(self) -> None:
         jobs = list(self.world.database.state.jobs.values())
         assert all(job.is_terminal for job in jobs)
         assert all(job.status is JobStatus.SUCCEEDED for job in jobs if job.kind is JobKind.DELETE)
@@ -248,8 +271,6 @@ class DocumentLife(RuleBasedStateMachine):
             self.check_at_rest(wish)
         for document_id in self.deleted:
             self.check_nothing_is_left(document_id)
-        self.run(self.loop.shutdown_default_executor())
-        self.loop.close()
 
     def check_at_rest(self, wish: Wish) -> None:
         document = self.world.document(wish.document_id)
@@ -260,9 +281,7 @@ class DocumentLife(RuleBasedStateMachine):
             )
             assert document.current_version_id is not None
             assert self.world.database.state.texts[document.current_version_id] == wish.body
-        rows = [
-            row for row in self.world.vectors(document.id) if row.generation == document.live_generation
-        ]
+        rows = [row for row in self.world.vectors(document.id) if row.generation == document.live_generation]
         assert {row.tags for row in rows} <= {document.tags}
         assert {row.title for row in rows} <= {document.title}
 

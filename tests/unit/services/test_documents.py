@@ -18,10 +18,12 @@ from lorebase.core.errors import (
 )
 from lorebase.core.ids import new_id
 from lorebase.core.logging import trace
-from lorebase.schemas.documents import DocumentStatus, UpdateDocument, UpsertDocument
+from lorebase.schemas.documents import DocumentOrder, DocumentStatus, UpdateDocument, UpsertDocument
 from lorebase.schemas.events import JobFailedEvent, JobQueuedEvent, StreamKind, StreamName
+from lorebase.schemas.filters import DocumentFilter, MetadataFilter, MetadataValueFilter, StringFilter
 from lorebase.schemas.jobs import JobKind, JobStatus
 from lorebase.schemas.knowledge_bases import MetadataField, MetadataFieldType
+from lorebase.schemas.pagination import PageRequest
 from lorebase.schemas.workspaces import ApiScope
 from lorebase.services.documents import DocumentService
 from tests.factories import Tenant, add_tenant, make_principal, make_settings
@@ -291,3 +293,18 @@ async def test_an_unused_upload_is_kept_when_the_outcome_of_a_commit_is_unknown(
     assert upload.blob_key in world.blobs.blobs
     await world.run_all()
     assert world.document(document.id).status is DocumentStatus.READY
+
+
+async def test_a_filter_on_an_undeclared_path_is_refused_and_never_matches_everything(
+    world: World, tenant: Tenant
+) -> None:
+    condition = DocumentFilter(
+        metadata=(MetadataFilter(path="colour", value=MetadataValueFilter(string=StringFilter(eq="red"))),)
+    )
+    page = PageRequest(limit=10)
+    with pytest.raises(BadInput):
+        await world.documents.page(
+            tenant.principal, tenant.knowledge_base.id, page, DocumentOrder(), condition
+        )
+    with pytest.raises(BadInput):
+        await world.documents.count(tenant.principal, tenant.knowledge_base.id, condition)

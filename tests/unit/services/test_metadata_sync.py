@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lorebase.schemas.documents import UpdateDocument
-from lorebase.schemas.jobs import JobKind, JobStatus, JobSubjectType
+from lorebase.schemas.jobs import JobKind, JobLane, JobStatus, JobSubjectType
 from lorebase.schemas.knowledge_bases import MetadataField, MetadataFieldType, UpdateKnowledgeBase
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from tests.factories import Tenant
@@ -31,11 +31,42 @@ async def test_a_change_during_a_synchronisation_wins(world: World, tenant: Tena
         await retag(world, tenant, accepted.document.id, "second")
 
     faults.at(step, change_again)
-    await world.runner(faults).run_due(world.jobs_about(accepted.document.id)[0].lane)
+    await world.runner(faults).run_due(JobLane.DOCUMENTS)
     await world.run_all()
     expected = world.document(accepted.document.id).tags
     assert {row.tags for row in world.vectors(accepted.document.id)} == {expected}
     assert {job.status for job in world.jobs_about(accepted.document.id)} == {JobStatus.SUCCEEDED}
+
+
+@pytest.mark.parametrize("step", range(2, 30))
+async def test_an_overtaken_synchronisation_does_not_write_the_past(
+    world: World, tenant: Tenant, step: int
+) -> None:
+    accepted = await world.upsert(tenant, BODY)
+    await world.run_all()
+    await retag(world, tenant, accepted.document.id, "first")
+    faults = Faults()
+
+    async def change_and_synchronise() -> None:
+        await retag(world, tenant, accepted.document.id, "second")
+        await world.run_all()
+
+    faults.at(step, change_and_synchronise)
+    await world.runner(faults).run_due(JobLane.DOCUMENTS)
+    expected = world.document(accepted.document.id).tags
+    assert {row.tags for row in world.vectors(accepted.document.id)} == {expected}
+
+
+async def test_a_synchronisation_stopped_by_new_content_is_made_up_for(world: World, tenant: Tenant) -> None:
+    accepted = await world.upsert(tenant, BODY, external_id="x")
+    await world.run_all()
+    await retag(world, tenant, accepted.document.id, "new")
+    second = await world.upsert(tenant, "New words.", external_id="x")
+    assert second.job is not None
+    await world.jobs.cancel(tenant.principal, second.job.id)
+    await world.run_all()
+    rows = world.vectors(accepted.document.id)
+    assert {(row.generation, row.tags) for row in rows} == {(1, ("new",))}
 
 
 @pytest.mark.parametrize("step", range(2, 40, 3))
@@ -70,7 +101,7 @@ async def test_new_content_during_a_synchronisation_leaves_only_the_new(world: W
         await world.run_all()
 
     faults.at(6, renew)
-    await world.runner(faults).run_due(world.jobs_about(accepted.document.id)[0].lane)
+    await world.runner(faults).run_due(JobLane.DOCUMENTS)
     await world.run_all()
     rows = world.vectors(accepted.document.id)
     assert {(row.generation, row.tags) for row in rows} == {(2, ("a",))}

@@ -64,7 +64,7 @@ class Mutation(
 
 @strawberry.type(
     description=(
-        "Live events over graphql-transport-ws, Server-Sent Events or multipart/mixed HTTP. "
+        "Live events over graphql-transport-ws or Server-Sent Events. "
         "Dropping a connection never stops the work."
     )
 )

@@ -23,6 +23,8 @@ CODES = {
     ErrorCode.TITLE_TOO_LONG: UserErrorCode.TOO_LARGE,
     ErrorCode.UNSUPPORTED_TYPE: UserErrorCode.UNSUPPORTED_MEDIA_TYPE,
     ErrorCode.EMPTY_DOCUMENT: UserErrorCode.BLANK,
+    ErrorCode.ENCRYPTED: UserErrorCode.INVALID,
+    ErrorCode.CORRUPT: UserErrorCode.INVALID,
     ErrorCode.INVALID_TEXT: UserErrorCode.INVALID,
 }
 

@@ -9,14 +9,13 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lorebase.api.bodies import MULTIPART
 from lorebase.api.graphql.context import Context
 from lorebase.api.graphql.engine import Engine, Operation, RequestRefused
 from lorebase.api.graphql.errors import format_errors
 from lorebase.api.metrics import Metrics
 from lorebase.api.transports.authentication import ContextFor, read_bearer
 from lorebase.api.transports.multipart import check_preflight, read_form, request_from_form
-from lorebase.api.transports.negotiation import GRAPHQL_RESPONSE, JSON, Accepted
+from lorebase.api.transports.negotiation import GRAPHQL_RESPONSE, JSON, MULTIPART, Accepted
 from lorebase.api.transports.problems import Problem, error_response, json_response, problem_response
 from lorebase.api.transports.requests import GraphQLRequest, read_json, request_from, request_from_url
 from lorebase.api.transports.sse import event_stream, resumed

@@ -1,4 +1,4 @@
-"""Which media type a client wants: GraphQL over HTTP, plain JSON, a stream of events, or a page."""
+"""Media types: what a client sends, and which it wants back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 HTML = "text/html"
+MULTIPART = "multipart/form-data"
 
 
 class Accepted:

@@ -40,7 +40,15 @@ _ORDERS = {
     DocumentOrderField.UPDATED_AT: (documents.c.updated_at, TIME),
 }
 _RECEIPT_COLUMNS = columns_of(deletion_receipts, DeletionReceipt)
-_UNCHANGEABLE = {"workspace_id", "id", "knowledge_base_id", "version", "created_at", "updated_at"}
+_UNCHANGEABLE = {
+    "workspace_id",
+    "id",
+    "knowledge_base_id",
+    "external_id",
+    "version",
+    "created_at",
+    "updated_at",
+}
 
 
 class SqlDocumentRepository:

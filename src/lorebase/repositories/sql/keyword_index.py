@@ -32,7 +32,7 @@ _INSERT = text(
 
 # idf = ln(1 + (N - df + .5) / (df + .5)) = ln((N + 1) / (df + .5)) counts over the whole workspace; only then
 # is the search narrowed. N is the number of passages in active indexes, at least df. Materialised, so that
-# postings are read once and a logarithm is taken once a term, not once a posting (which halved the time).
+# postings are read once and a logarithm is taken once a term, not once a posting.
 _SEARCH = """
     WITH matched AS MATERIALIZED (
         SELECT term, chunk_id, knowledge_base_id, weight{document} FROM keyword_postings

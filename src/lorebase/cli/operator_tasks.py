@@ -1,0 +1,59 @@
+"""What operators do on the databases themselves, past the API: migrate, and make workspaces."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from lorebase.container import migrate as migrate_everything
+from lorebase.container import open_container
+from lorebase.core.config import Settings
+from lorebase.core.ids import GlobalId
+from lorebase.schemas.embeddings import EmbeddingModel
+from lorebase.schemas.knowledge_bases import CreateKnowledgeBase
+from lorebase.schemas.workspaces import Principal
+
+FIRST_WORKSPACE = "Default"
+FIRST_KNOWLEDGE_BASE = CreateKnowledgeBase(name="Documents", slug="documents")
+
+
+@dataclass(frozen=True)
+class NewWorkspace:
+    """Global ids, the slug, and the secret of the first key, which is kept nowhere."""
+
+    workspace_id: str
+    slug: str
+    api_key: str
+    knowledge_base_id: str | None = None
+
+
+def migrate_now(settings: Settings) -> EmbeddingModel:
+    """Brings everything to this release; returns the embedding model of new knowledge bases."""
+    return asyncio.run(migrate_everything(settings))
+
+
+def create_workspace(settings: Settings, name: str, slug: str | None) -> NewWorkspace:
+    """A workspace with its first key. Conflict when the slug is taken, BadInput for a bad name or slug."""
+    return asyncio.run(_create(settings, name, slug, None))
+
+
+def create_first_workspace(settings: Settings) -> NewWorkspace:
+    """The workspace, knowledge base and key that a new installation begins with."""
+    return asyncio.run(_create(settings, FIRST_WORKSPACE, None, FIRST_KNOWLEDGE_BASE))
+
+
+async def _create(
+    settings: Settings, name: str, slug: str | None, knowledge_base: CreateKnowledgeBase | None
+) -> NewWorkspace:
+    async with open_container(settings) as container:
+        workspace, key, secret = await container.workspaces.create_workspace(slug, name)
+        made = None
+        if knowledge_base is not None:
+            principal = Principal(workspace_id=workspace.id, api_key_id=key.id, scopes=key.scopes)
+            made = await container.knowledge_bases.create(principal, knowledge_base)
+    return NewWorkspace(
+        workspace_id=str(GlobalId("Workspace", workspace.id, workspace.id)),
+        slug=workspace.slug,
+        api_key=secret,
+        knowledge_base_id=str(GlobalId("KnowledgeBase", workspace.id, made.id)) if made else None,
+    )
