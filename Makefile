@@ -30,7 +30,7 @@ run: setup ## Starts everything in the foreground; Ctrl-C stops it
 	fi
 
 test: setup-dev ## All tests but the benchmarks, the fault loops and the suites that need Node.js or a browser
-	@$(clean_environment) $(python) -m pytest -m '$(not_here)' tests
+	@$(clean_environment) $(python) -m pytest -n 2 --dist loadgroup -m '$(not_here)' tests
 
 check: setup-dev ## Style, types, import contracts, schema, migrations, house rules
 	@$(python) -m ruff check .

@@ -22,7 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives the tests of the whole stack the time that a cold start takes."""
+    """Keeps what shares servers together when several processes test, and gives a cold start its time.
+
+    The tests of the whole stack share one; every other module stays whole, since modules share databases.
+    """
     for item in items:
-        if "running_stack" in getattr(item, "fixturenames", ()):
+        with_stack = "running_stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stack" if with_stack else str(item.path)))
+        if with_stack:
             item.add_marker(pytest.mark.timeout(STACK_TEST_SECONDS))

@@ -76,7 +76,7 @@ class Api:
         return dict(only_field(response.json()))
 
     async def events(
-        self, operation: str, last_event_id: str | None = None, **variables: object
+        self, operation: str, last_event_id: str | None = None, **variables: Any
     ) -> AsyncGenerator[Json]:
         """Events of a subscription by Server-Sent Events, until the server completes it."""
         headers = {"Accept": "text/event-stream"}

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from tests.e2e.client import FINAL_EVENTS, Api, Json
 
@@ -53,7 +54,7 @@ class Library:
         wanted = {"knowledgeBaseIds": [self.id], "query": query, "mode": mode, **given}
         return dict(await self.api.run("search", input=wanted, first=first, after=after))
 
-    async def found(self, query: str, mode: str = "HYBRID", **given: object) -> set[str]:
+    async def found(self, query: str, mode: str = "HYBRID", **given: Any) -> set[str]:
         """External ids of the documents that a search finds."""
         return {external_id_of(hit) for hit in (await self.search(query, mode, **given))["nodes"]}
 

@@ -205,13 +205,13 @@ async def test_a_foreign_id_is_not_found_just_like_a_made_up_one(other: Library,
         ("search", {"input": {"knowledgeBaseIds": [on_shelf.id, other.id], "query": "hands"}}),
     ):
         assert await codes_of(api, operation, **variables) == ["NOT_FOUND"]
-    for operation, variables in (
+    for operation, subject in (
         ("follow-job", {"jobId": added["job"]["id"]}),
         ("follow-answer", {"answerId": asked["answer"]["id"]}),
         ("follow-workspace-jobs", {"workspaceId": other.workspace_id}),
     ):
         with pytest.raises(Refused) as refused:
-            await gather(api.events(operation, **variables))
+            await gather(api.events(operation, **subject))
         assert refused.value.codes == ["NOT_FOUND"], operation
     assert (await other.listed())["target.md"]["title"] != "Mine"
 

@@ -263,7 +263,12 @@ def knowledge_base(id: str, slug: str, name: str | None = None) -> Json:  # noqa
         "version": 1,
         "chunking": {"maxTokens": 256, "overlapTokens": 32},
         "metadataFields": fields,
-        "activeIndex": None,
+        "activeIndex": {
+            "id": "idx_1",
+            "progress": 1.0,
+            "chunkCount": 14,
+            "model": {"name": "a-model", "version": "1", "dimensions": 384},
+        },
         "facets": [],
         "stats": {"documentCount": 3, "chunkCount": 14, "storageBytes": 2 * 1024 * 1024},
     }

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from lorebase.core.config import process_environment
-from tests.fakes.api_world import answer_stream, citation, hit, refusal, user_error
+from tests.fakes.api_world import Json, answer_stream, citation, hit, refusal, user_error
 from tests.fakes.command_line import ConnectedCommandLine, connected
 from tests.integration.embedded_parts import wait_until
 
 DELTAS = (
-    ("AnswerStarted", {"answer": {"id": "ans_1", "status": "RUNNING"}}),
+    ("AnswerStarted", {"answer": {"id": "ans_1", "status": "GENERATING"}}),
     ("AnswerRetrieved", {"hits": []}),
-    ("AnswerDelta", {"offset": 0, "text": "Cancel ", "parts": []}),
-    ("AnswerDelta", {"offset": 7, "text": "it [1].", "parts": []}),
+    ("AnswerDelta", {"offset": 0, "text": "Cancel ", "parts": 1}),
+    ("AnswerDelta", {"offset": 7, "text": "it [1].", "parts": 1}),
 )
 
 
@@ -31,7 +31,7 @@ def lorebase(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Connec
         yield command_line
 
 
-def answer(text: str, *citations: dict[str, object], reason: str = "STOP") -> dict[str, object]:
+def answer(text: str, *citations: Json, reason: str = "STOP") -> Json:
     return {
         "__typename": "Answer",
         "id": "ans_1",
@@ -53,7 +53,7 @@ def test_an_answer_streams_in_and_its_evidence_follows(lorebase: ConnectedComman
     events = answer_stream(*DELTAS, completed("Cancel it [1].", citation(1, "call\n cancel()")))
     lorebase.world.answers["ans_1"] = events
     result = lorebase.run("ask", "How do I cancel a task?")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines() == [
         "Cancel it [1].",
         "",
@@ -70,7 +70,7 @@ def test_an_answer_streams_in_and_its_evidence_follows(lorebase: ConnectedComman
 def test_a_conversation_is_gone_on_with(lorebase: ConnectedCommandLine) -> None:
     lorebase.world.answers["ans_1"] = answer_stream(completed("Yes."))
     result = lorebase.run("ask", "And then?", "--conversation", "cnv_7")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert lorebase.server.called("AskQuestion") == [
         {"input": {"question": "And then?", "conversationId": "cnv_7"}}
     ]
@@ -91,7 +91,7 @@ def test_a_stream_that_breaks_off_goes_on_without_repeating_a_word(
     lorebase.server.cuts.extend(cuts)
     lorebase.world.answers["ans_1"] = answer_stream(*DELTAS, completed("Cancel it [1]."))
     result = lorebase.run("ask", "How?")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines()[0] == "Cancel it [1]."
     followed = lorebase.server.called("FollowAnswer")
     assert len(followed) == len(cuts) + 1
@@ -102,7 +102,7 @@ def test_a_stream_that_breaks_off_goes_on_without_repeating_a_word(
 def test_another_attempt_begins_on_a_line_of_its_own(lorebase: ConnectedCommandLine) -> None:
     again = (
         ("StreamReset", {"snapshot": answer("")}),
-        ("AnswerDelta", {"offset": 0, "text": "Await it.", "parts": []}),
+        ("AnswerDelta", {"offset": 0, "text": "Await it.", "parts": 1}),
     )
     lorebase.world.answers["ans_1"] = answer_stream(*DELTAS, *again, completed("Await it."))
     assert lorebase.run("ask", "How?").stdout.startswith("Cancel it [1].\n\nAwait it.\n")
@@ -110,10 +110,10 @@ def test_another_attempt_begins_on_a_line_of_its_own(lorebase: ConnectedCommandL
 
 def test_characters_that_end_lines_elsewhere_do_not_break_the_stream(lorebase: ConnectedCommandLine) -> None:
     text = "one\u2028two\u2029three\x0bfour\x85five\x1csix"
-    delta = ("AnswerDelta", {"offset": 0, "text": text, "parts": []})
+    delta = ("AnswerDelta", {"offset": 0, "text": text, "parts": 1})
     lorebase.world.answers["ans_1"] = answer_stream(delta, completed(text))
     result = lorebase.run("ask", "How?")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("one\u2028two\u2029threefourfivesix\n")
 
 
@@ -178,7 +178,7 @@ def test_found_passages_come_a_line_each_in_a_pipe(lorebase: ConnectedCommandLin
     first = hit("A title", "One two\nthree", [{"start": 4, "end": 7}], section=["Top"], page=4)
     lorebase.world.hits = [first, hit("Another", "Four", [])]
     result = lorebase.run("search", "two")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert [line.split("\t") for line in result.stdout.splitlines()] == [
         ["score", "document", "passage"],
         ["0.88", "A title · folder/file.md · Top · page 4", "One two three"],
@@ -188,7 +188,8 @@ def test_found_passages_come_a_line_each_in_a_pipe(lorebase: ConnectedCommandLin
 
 def test_filters_mode_and_limit_reach_the_api(lorebase: ConnectedCommandLine) -> None:
     given = ("--filter", "tags:a,b", "--filter", "metadata.number>=3", "--mode", "vector", "--limit", "7")
-    assert lorebase.run("search", "two", "--knowledge-base", "documents", *given).exit_code == 0
+    result = lorebase.run("search", "two", "--knowledge-base", "documents", *given)
+    assert result.exit_code == 0, result.stderr
     metadata = [{"path": "number", "value": {"number": {"gte": 3.0}}}]
     assert lorebase.server.called("Search") == [
         {

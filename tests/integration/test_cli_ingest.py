@@ -40,7 +40,7 @@ def test_every_file_is_sent_under_its_folders_name_and_the_summary_counts_it(
     lorebase: ConnectedCommandLine, folder: Path
 ) -> None:
     result = lorebase.run("ingest", str(folder))
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert {key: d.content for key, d in lorebase.world.documents.items()} == {
         "docs/one.md": b"# One",
         "docs/below/two.txt": b"Two",
@@ -109,7 +109,7 @@ def test_an_api_that_is_busy_is_asked_again(
 ) -> None:
     lorebase.world.refusals["UploadDocument"].extend([error] * 3)
     result = lorebase.run("ingest", str(folder), "--concurrency", "1")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert "2 ready, 0 unchanged, 0 failed" in result.stdout
     assert len(lorebase.server.called("UploadDocument")) == 5
 
@@ -118,7 +118,7 @@ def test_too_many_open_jobs_are_waited_for(lorebase: ConnectedCommandLine, folde
     error = user_error("LIMIT_EXCEEDED", "Too many jobs are waiting; try again later.")
     lorebase.world.user_refusals["docs/one.md"].append(error)
     result = lorebase.run("ingest", str(folder))
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert "2 ready" in result.stdout
 
 
@@ -132,7 +132,7 @@ def test_a_gateways_bad_answer_while_the_api_starts_is_outlasted(
     thread = while_running(bad_gateway_at_the_first_upload)
     result = lorebase.run("ingest", str(folder))
     thread.join()
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert "2 ready" in result.stdout
 
 
@@ -142,7 +142,7 @@ def test_a_stream_that_breaks_off_is_resumed_where_it_was(
 ) -> None:
     lorebase.server.cuts.extend(cuts)
     result = lorebase.run("ingest", str(folder))
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert "2 ready, 0 unchanged, 0 failed" in result.stdout
     followed = lorebase.server.called("FollowWorkspaceJobs")
     # Nobody need wait for a stream when every job has been heard of.
@@ -165,7 +165,7 @@ def test_jobs_that_the_stream_is_silent_about_are_asked_for(
 def test_a_key_that_may_not_follow_jobs_asks_for_each(lorebase: ConnectedCommandLine, folder: Path) -> None:
     lorebase.world.refusals["FollowWorkspaceJobs"].append(refusal("FORBIDDEN", "No."))
     result = lorebase.run("ingest", str(folder))
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert "2 ready" in result.stdout
 
 
@@ -188,7 +188,7 @@ def test_a_job_that_another_run_left_behind_is_waited_for(
     thread = while_running(finish_in_the_second_run)
     result = lorebase.run("ingest", str(folder))
     thread.join()
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines()[-1] == "1 ready, 1 unchanged, 0 failed, 0 skipped"
 
 
@@ -218,7 +218,7 @@ def test_an_api_that_is_started_again_in_the_middle_harms_nothing(
     thread = while_running(restart)
     result = lorebase.run("ingest", str(folder))
     thread.join()
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert "2 ready, 0 unchanged, 0 failed, 0 skipped" in result.stdout
 
 
@@ -242,7 +242,7 @@ def test_a_name_that_is_not_text_and_one_with_a_line_break_are_taken_in(
     Path(os.fsdecode(os.fsencode(folder) + b"/bad\xff.txt")).write_text("bad")
     (folder / "two\nready: lines.txt").write_text("lines")
     result = lorebase.run("ingest", str(folder))
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert set(lorebase.world.documents) == {"odd/bad\\xff.txt", "odd/two\nready: lines.txt"}
     assert "ready: lines.txt" not in result.stdout.splitlines()
     names = {variables["file"].name for variables in lorebase.server.called("UploadDocument")}
@@ -266,7 +266,7 @@ def test_many_files_are_sent_each_once(lorebase: ConnectedCommandLine, tmp_path:
     for number in range(150):
         (folder / f"{number}.txt").write_text(str(number))
     result = lorebase.run("ingest", str(folder), "--concurrency", "8")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert "150 ready, 0 unchanged, 0 failed, 0 skipped" in result.stdout
     assert len(lorebase.server.called("UploadDocument")) == 150
     assert len(lorebase.server.called("ShowJob")) <= 50

@@ -88,27 +88,26 @@ class _Selector:
         self._keys: dict[str, Path] = {}
 
     def select(self, paths: Sequence[Path]) -> Selection:
-        for path in (found for given in paths for found in _expanded(given)):
-            root = Path(os.path.abspath(path))
-            if os.path.isdir(root):
-                self._take_folder(root)
-            elif self._choice.of_file(PurePosixPath(root.name)):
-                self._take(root, PurePosixPath(root.parent.name, root.name), self._selection.failed)
+        for path, name in (found for given in paths for found in _named(given)):
+            if os.path.isdir(path):
+                self._take_folder(path, name)
+            elif self._choice.of_file(PurePosixPath(path.name)):
+                self._take(path, name, self._selection.failed)
         return self._selection
 
-    def _take_folder(self, root: Path) -> None:
+    def _take_folder(self, root: Path, name: PurePosixPath) -> None:
         def unreadable(within: PurePosixPath, reason: str) -> None:
-            self._selection.failed.append((_as_text(PurePosixPath(root.name, within)), reason))
+            self._selection.failed.append((_as_text(name / within), reason))
 
         def passed_over(within: PurePosixPath, reason: str) -> None:
-            self._selection.skipped.append((_as_text(PurePosixPath(root.name, within)), reason))
+            self._selection.skipped.append((_as_text(name / within), reason))
 
         def wanted(within: PurePosixPath) -> bool:
             return self._choice.of_folder(within) and root / within != self._choice.own_home
 
         for within in walk(root, wanted, passed_over, unreadable):
             if self._choice.of_file(within):
-                self._take(root / within, PurePosixPath(root.name, within), self._selection.skipped)
+                self._take(root / within, name / within, self._selection.skipped)
 
     def _take(self, path: Path, name: PurePosixPath, refused: list[tuple[str, str]]) -> None:
         key = _as_text(name)
@@ -130,14 +129,21 @@ class _Selector:
             self._selection.failed.append((key, same))
 
 
-def _expanded(given: Path) -> Iterator[Path]:
-    if os.path.lexists(given):
-        yield given
+def _named(given: Path) -> Iterator[tuple[Path, PurePosixPath]]:
+    """The paths that are meant, absolute, each with the name it has by the folder it was found in."""
+    path = Path(os.path.abspath(given))
+    if os.path.lexists(path):
+        yield path, PurePosixPath(path.name if os.path.isdir(path) else path.relative_to(path.parent.parent))
         return
-    found = sorted(glob(str(given), recursive=True)) if has_magic(str(given)) else []
-    if not found:
+    fixed = next(place for place in path.parents if not has_magic(str(place)))
+    recursive = "**" in path.parts
+    found = [Path(name) for name in sorted(glob(str(path), recursive=True)) if os.path.lexists(name)]
+    # `**` finds the files in the folders that it finds too.
+    wanted = [path for path in found if not (recursive and path.is_dir())]
+    if not wanted:
         raise UsageFailed(f"There is no file or folder {_as_text(PurePosixPath(given))}.")
-    yield from map(Path, found)
+    for path in wanted:
+        yield path, PurePosixPath(path.relative_to(fixed.parent))
 
 
 def _why_not(path: Path, status: os.stat_result, largest: int) -> str | None:

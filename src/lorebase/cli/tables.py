@@ -27,7 +27,8 @@ def show_rows(
     """
     if not screen.is_terminal:
         for row in [headings, *rows]:
-            _print(screen, "\t".join(_flat(cell) for cell in row))
+            # Past Rich, which would turn tabs into spaces.
+            screen.file.write("\t".join(_flat(cell) for cell in row) + "\n")
     elif _fits(screen, headings, rows, wide):
         screen.print(_table(headings, rows, title, wide))
     else:

@@ -30,6 +30,13 @@ def queue_name(lane: JobLane) -> str:
     return f"lorebase:queue:{lane.value}"
 
 
+def _redis_settings(redis_url: str) -> RedisSettings:
+    # Whoever connects tries again in a way of its own.
+    settings = RedisSettings.from_dsn(redis_url)
+    settings.conn_retries = 0
+    return settings
+
+
 def _serialise(value: dict[str, Any]) -> bytes:
     # JSON instead of ARQ's pickle: whoever can write to Redis must not be able to run code here.
     return orjson.dumps(value, default=str)
@@ -39,8 +46,7 @@ class ArqJobQueue:
     """Implements the JobQueue port."""
 
     def __init__(self, redis_url: str) -> None:
-        self._settings = RedisSettings.from_dsn(redis_url)
-        self._settings.conn_retries = 0
+        self._settings = _redis_settings(redis_url)
         self._pool: ArqRedis | None = None
 
     async def wake(self, job_id: UUID, fence: int, lane: JobLane) -> None:
@@ -84,7 +90,7 @@ async def run_worker(
 
     worker = Worker(
         functions=[func(cast("WorkerCoroutine", handle), name=HINT, keep_result=0, max_tries=1)],
-        redis_settings=RedisSettings.from_dsn(redis_url),
+        redis_settings=_redis_settings(redis_url),
         queue_name=queue_name(lane),
         handle_signals=False,
         max_jobs=concurrency,
@@ -115,10 +121,18 @@ async def listen_for_cancels(redis_url: str, notice: Callable[[UUID], None]) -> 
         async with pool.pubsub() as channel:
             await channel.subscribe(CANCEL_CHANNEL)
             async for message in channel.listen():
-                if message["type"] == "message":
-                    notice(UUID(bytes.decode(message["data"])))
+                if message["type"] == "message" and (job_id := _id_in(message["data"])) is not None:
+                    notice(job_id)
     finally:
         await pool.aclose()
+
+
+def _id_in(content: bytes) -> UUID | None:
+    try:
+        return UUID(content.decode())
+    except ValueError:
+        logger.warning("cancel hint not understood", extra={"bytes": len(content)})
+        return None
 
 
 REDIS_ERRORS: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)

@@ -96,8 +96,8 @@ def _title(question: str) -> str:
     line = tidied(question)
     if len(line) <= TITLE_CHARACTERS:
         return line
-    cut = line[: TITLE_CHARACTERS - 1]
-    return f"{cut[: cut.rfind(' ')] if ' ' in cut else cut}…"
+    space = line.rfind(" ", 0, TITLE_CHARACTERS)
+    return f"{line[: space if space > 0 else TITLE_CHARACTERS - 1]}…"
 
 
 def _message(

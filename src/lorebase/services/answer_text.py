@@ -48,6 +48,7 @@ class AnswerText:
         self._half = ""
         self._code = CodeSpans()
         self._refused = False
+        self._begun = False
         self._line_has_words = False
         self.text = ""
         self.cited: list[int] = []
@@ -78,14 +79,14 @@ class AnswerText:
 
     def _advance(self, *, ended: bool) -> str:
         before = len(self.text)
-        if not before:
+        if not self._begun:
             self._pending = self._pending.lstrip()
             self._refused = self._refused or _REFUSAL.match(self._pending) is not None
         if ended:
             self._drop_cut_token()
         if self._refused:
             self._pending = ""
-        elif before or not _OPENING.fullmatch(self._pending):
+        elif self._begun or not _OPENING.fullmatch(self._pending):
             self._release(ended)
         elif ended:
             # Nothing but decoration, or a word that only begins like the token.
@@ -98,10 +99,11 @@ class AnswerText:
         cut = _CUT_TOKEN.search(self._pending)
         if cut:
             self._pending = self._pending[: cut.start()]
-            self._refused = self._refused or not (self.text or any(map(str.isalnum, self._pending)))
+            self._refused = self._refused or not (self._begun or any(map(str.isalnum, self._pending)))
 
     def _release(self, ended: bool) -> None:
         pending = self._pending
+        self._begun = True
         held = None if ended else _UNDECIDED.search(pending)
         end = held.start() if held else len(pending)
         place = 0
@@ -158,6 +160,7 @@ class AnswerText:
             # A marker with words before it in its line defines no link.
             self.text, text = f"{self.text}:", text[1:]
         last = self.text[-1:]
+        text = text if last else text.lstrip()
         self.text += _FETCHED.sub(" ", last + text)[len(last) :]
         _, line_end, line = text.rpartition("\n")
         self._line_has_words = any(map(str.isalpha, line)) or (self._line_has_words and not line_end)

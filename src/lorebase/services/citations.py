@@ -70,7 +70,7 @@ def claims_of(text: str, markers: Sequence[Marker]) -> list[Claim]:
     for line in text.split("\n"):
         first_of_line = True
         for start, end in ((offset + start, offset + end) for start, end in sentence_spans(line)):
-            begin = _behind_markers(text, start, markers)
+            begin = _behind_markers(text, start, end, markers)
             if spans and begin > start and (begin >= end or not first_of_line):
                 spans[-1] = (spans[-1][0], begin)
             else:
@@ -109,13 +109,13 @@ class Source:
         return span
 
 
-def _behind_markers(text: str, start: int, markers: Sequence[Marker]) -> int:
-    """Where the markers that begin at `start` end; `start` itself when there are none."""
+def _behind_markers(text: str, start: int, end: int, markers: Sequence[Marker]) -> int:
+    """Where the markers that begin `text[start:end]` end; `start` itself when there are none."""
     place = start
     for marker in markers:
         if marker.start < start:
             continue
-        if text[place : marker.start].strip():
+        if marker.start >= end or text[place : marker.start].strip():
             break
         place = marker.end
     return place

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lorebase.core.config import Settings
-from lorebase.core.errors import LeaseLost, LorebaseError, Permanent
+from lorebase.core.errors import LeaseLost, Permanent
 from lorebase.ports.blob_store import BlobStore
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.parser import Parser
@@ -22,13 +21,12 @@ from lorebase.schemas.search import KeywordPosting
 from lorebase.services.document_jobs import knowledge_base_of, locked_document, new_document_job
 from lorebase.services.embeddings import CachedEmbedder
 from lorebase.services.extraction import PARSER_BROKE, Extractor, title_of
-from lorebase.services.index_writer import IndexContent, IndexTarget, IndexWriter, remove_vectors, targets_of
+from lorebase.services.index_writer import IndexContent, IndexTarget, IndexWriter, targets_of
 from lorebase.services.indexed_fields import indexed_fields
 from lorebase.services.job_control import JobControl
 from lorebase.services.job_subjects import UNFINISHED
 from lorebase.services.keywords import KeywordAnalyser
-
-_log = logging.getLogger(__name__)
+from lorebase.services.stale_vectors import StaleVectors
 
 _OPENING_CHARACTERS = 20_000
 _MAY_START = UNFINISHED | {DocumentStatus.FAILED}
@@ -72,7 +70,7 @@ class IngestionHandler:
         self._units = units
         self._extractor = Extractor(blobs=blobs, parser=parser, tokenizer=tokenizer, settings=settings)
         self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
-        self._index = index
+        self._stale = StaleVectors(units=units, index=index)
         self._analyser = analyser
         self._settings = settings
 
@@ -81,12 +79,14 @@ class IngestionHandler:
         try:
             task = await self._begin(job)
             outcome = await self._prepare(task, control)
-            await self._writer.write(outcome.content, task.targets, control)
-            await self._writer.verify(outcome.content, task.targets)
+            async with self._stale.removed_when_cancelled(job, control):
+                await self._writer.write(outcome.content, task.targets, control)
+                await self._writer.verify(outcome.content, task.targets)
             ended = await self._commit(job, outcome)
         except _Superseded:
             return await self._end_superseded(job)
-        await self._remove_older(job, task.targets)
+        if job.generation > 1:
+            await self._stale.try_to_remove(job)
         return ended
 
     async def failed(self, uow: UnitOfWork, job: Job, error: JobError, *, final: bool) -> None:
@@ -166,31 +166,13 @@ class IngestionHandler:
             await uow.jobs.add(new_document_job(JobKind.SYNC_METADATA, now))
 
     async def _end_superseded(self, job: Job) -> Job:
-        async with self._units.for_workspace(job.workspace_id) as uow:
-            document = await locked_document(uow, job)
-            targets = await targets_of(uow, knowledge_base_of(job))
-        # A newer generation that is still being written removes all older ones when it is done.
-        if document is None or document.generation == document.live_generation:
-            keep = document.live_generation if document else None
-            await remove_vectors(self._index, targets, job.subject_id, keep_generation=keep)
+        await self._stale.remove(job.workspace_id, knowledge_base_of(job), job.subject_id)
         async with self._units.for_workspace(job.workspace_id) as uow:
             ended = await uow.jobs.cancel(job.id, job.fence)
             if ended is None:
                 raise LeaseLost("Another worker has the job.")
             await uow.commit()
         return ended
-
-    async def _remove_older(self, job: Job, targets: Sequence[IndexTarget]) -> None:
-        """Best effort: search shows the live generation only, and reconciliation finds what stays behind."""
-        if job.generation == 1:
-            return
-        try:
-            async with self._units.for_workspace(job.workspace_id) as uow:
-                document = await locked_document(uow, job)
-            if document is not None and document.generation == document.live_generation == job.generation:
-                await remove_vectors(self._index, targets, document.id, keep_generation=job.generation)
-        except LorebaseError as error:
-            _log.warning("older vectors not removed", extra={"job_id": str(job.id), "code": error.code})
 
 
 async def _current_document(uow: UnitOfWork, job: Job) -> Document:

@@ -18,12 +18,12 @@ from lorebase.services.index_writer import (
     IndexContent,
     IndexTarget,
     IndexWriter,
-    remove_vectors,
     targets_of,
 )
 from lorebase.services.indexed_fields import indexed_fields
 from lorebase.services.job_control import JobControl
 from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.stale_vectors import StaleVectors
 
 _PAGE = 100
 _BY_AGE = DocumentOrder(field=DocumentOrderField.CREATED_AT, direction=OrderDirection.ASC)
@@ -47,7 +47,7 @@ class MetadataSyncHandler:
     ) -> None:
         self._units = units
         self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
-        self._index = index
+        self._stale = StaleVectors(units=units, index=index)
         self._analyser = analyser
 
     async def run(self, job: Job, control: JobControl) -> Job:
@@ -55,7 +55,8 @@ class MetadataSyncHandler:
         if job.subject_type is JobSubjectType.KNOWLEDGE_BASE:
             await self._sync_all(job, control)
         else:
-            await self._sync(job, job.subject_id, control)
+            async with self._stale.removed_when_cancelled(job, control):
+                await self._sync(job, job.subject_id, control)
         async with self._units.for_workspace(job.workspace_id) as uow:
             ended = await uow.jobs.succeed(job.id, job.fence)
             if ended is None:
@@ -92,7 +93,7 @@ class MetadataSyncHandler:
                 return
             content, targets = read
             await self._writer.write(content, targets, control)
-            settled = await self._settle(job, content, targets)
+            settled = await self._settle(job, content)
 
     async def _read(self, job: Job, document_id: UUID) -> tuple[IndexContent, list[IndexTarget]] | None:
         """The searchable generation as it should be mirrored; None when there is none."""
@@ -108,7 +109,7 @@ class MetadataSyncHandler:
             targets = await targets_of(uow, knowledge_base.id)
         return IndexContent(document, version, knowledge_base, chunks), targets
 
-    async def _settle(self, job: Job, content: IndexContent, targets: list[IndexTarget]) -> bool:
+    async def _settle(self, job: Job, content: IndexContent) -> bool:
         """Whether what was written still is what the document says; then the postings follow."""
         before = content.document
         postings = await asyncio.to_thread(
@@ -125,17 +126,8 @@ class MetadataSyncHandler:
                 await uow.keywords.replace(knowledge_base.id, now.id, self._analyser.version, postings)
                 await uow.commit()
                 return True
-        await self._remove_written(before.id, now, targets)
+        await self._stale.remove(job.workspace_id, before.knowledge_base_id, before.id)
         return True
-
-    async def _remove_written(
-        self, document_id: UUID, now: Document | None, targets: list[IndexTarget]
-    ) -> None:
-        """Takes back rows of a generation no longer live; a newer one being written does so itself."""
-        if now is None:
-            await remove_vectors(self._index, targets, document_id)
-        elif now.generation == now.live_generation:
-            await remove_vectors(self._index, targets, document_id, keep_generation=now.live_generation)
 
 
 async def _document(uow: UnitOfWork, document_id: UUID, *, lock: bool = False) -> Document | None:

@@ -34,12 +34,18 @@ class JobWorker:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set; returns when every job was finished or given back."""
+        """Works until `stop` is set; returns when every job was finished or given back.
+
+        Raises when a part of it ends by itself: whoever started the process starts it anew.
+        """
+        stopping = asyncio.create_task(stop.wait())
         tasks = [asyncio.create_task(work) for work in self._works()]
         try:
-            await stop.wait()
+            ended, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
-            everything = [*tasks, *self._running]
+            everything = [stopping, *tasks, *self._running]
             for task in everything:
                 task.cancel()
             await asyncio.gather(*everything, return_exceptions=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -159,11 +160,25 @@ async def test_a_running_older_job_is_told_to_look(world: World, tenant: Tenant)
     first = await world.upsert(tenant, "Text.", external_id="x")
     assert first.job is not None
     async with world.units.for_system() as uow:
-        await uow.jobs.claim(first.job.id, world.clock.now() - world.clock.now())
+        await uow.jobs.claim(first.job.id, timedelta())
         await uow.commit()
     await world.upsert(tenant, "Other text.", external_id="x")
     assert world.queue.cancelled == [first.job.id]
     assert world.job(first.job.id).cancel_requested
+
+
+async def test_the_same_content_is_taken_in_again_while_its_job_is_being_cancelled(
+    world: World, tenant: Tenant
+) -> None:
+    first = await world.upsert(tenant, "Text.", external_id="x")
+    assert first.job is not None
+    async with world.units.for_system() as uow:
+        await uow.jobs.claim(first.job.id, timedelta(seconds=20))
+        await uow.commit()
+    await world.jobs.cancel(tenant.principal, first.job.id)
+    again = await world.upsert(tenant, "Text.", external_id="x")
+    assert again.job is not None
+    assert again.document.generation == 2
 
 
 async def test_the_older_version_follows_new_fields_while_the_newer_is_made(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from lorebase.core.errors import DocumentRefused, ErrorCode, Permanent, Transient, Unavailable
 from lorebase.core.ids import new_id
 from lorebase.schemas.documents import DocumentStatus, UpdateDocument
-from lorebase.schemas.jobs import JobKind, JobStage, JobStatus
+from lorebase.schemas.jobs import Job, JobKind, JobStage, JobStatus
 from lorebase.services.chunk_ids import chunk_id
 from lorebase.services.embedding_text import embedding_text
 from lorebase.services.keywords import ANALYSER_VERSION, KeywordAnalyser
@@ -130,7 +132,7 @@ async def test_progress_goes_through_the_stages_in_order(world: World, tenant: T
             return None
 
     async with world.units.for_system() as uow:
-        [job] = await uow.jobs.claim_due(accepted.job.lane, 1, world.clock.now() - world.clock.now())
+        [job] = await uow.jobs.claim_due(accepted.job.lane, 1, timedelta())
         await uow.commit()
     await world.handlers()[JobKind.INGEST].run(job, Control())  # type: ignore[arg-type]
     assert stages == [JobStage.FETCH, JobStage.PARSE, JobStage.CHUNK, JobStage.EMBED, JobStage.INDEX]
@@ -300,6 +302,34 @@ async def test_newer_content_ends_the_older_ingestion_quietly(world: World, tena
     assert (document.status, document.live_generation) == (DocumentStatus.READY, 2)
     assert [c.text for c in await world.searchable(tenant, document.id)] == ["Newer words."]
     assert {row.generation for row in world.vectors(document.id)} == {2}
+
+
+@pytest.mark.parametrize("step", range(3, 40, 2))
+async def test_a_worker_that_lost_its_lease_makes_nothing_live(
+    world: World, tenant: Tenant, step: int
+) -> None:
+    accepted = await world.upsert(tenant, BODY)
+    assert accepted.job is not None
+    job_id = accepted.job.id
+    faults = Faults()
+    taken: list[Job] = []
+
+    async def take_over() -> None:
+        if world.job(job_id).status is JobStatus.RUNNING:
+            world.clock.advance(world.settings.job_lease_seconds)
+            async with world.units.for_system() as uow:
+                claimed = await uow.jobs.claim(job_id, timedelta(seconds=20))
+                await uow.commit()
+            # A heartbeat that was on its way may have been quicker.
+            taken.extend([claimed] if claimed else [])
+
+    faults.at(step, take_over)
+    await world.runner(faults).run(job_id)
+    if taken:
+        assert world.job(job_id) == taken[0]
+        assert world.document(accepted.document.id).live_generation is None
+    else:
+        assert world.document(accepted.document.id).live_generation == 1
 
 
 async def test_outages_are_told_by_their_code(world: World, tenant: Tenant) -> None:

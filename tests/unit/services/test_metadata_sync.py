@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from uuid import UUID
+
 import pytest
 
 from lorebase.schemas.documents import UpdateDocument
-from lorebase.schemas.jobs import JobKind, JobLane, JobStatus, JobSubjectType
+from lorebase.schemas.jobs import Job, JobKind, JobLane, JobStatus, JobSubjectType
 from lorebase.schemas.knowledge_bases import MetadataField, MetadataFieldType, UpdateKnowledgeBase
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from tests.factories import Tenant
@@ -15,8 +18,8 @@ from tests.fakes.world import World
 BODY = "Words about lighthouses. " * 60
 
 
-async def retag(world: World, tenant: Tenant, accepted_id: object, *tags: str) -> object:
-    change = UpdateDocument.model_validate({"id": accepted_id, "tags": tags})
+async def retag(world: World, tenant: Tenant, document_id: UUID, *tags: str) -> Job | None:
+    change = UpdateDocument(id=document_id, tags=tags)
     return (await world.documents.update(tenant.principal, change)).job
 
 
@@ -90,21 +93,33 @@ async def test_a_synchronisation_that_dies_anywhere_is_finished_by_the_next_work
     assert world.job(updated.job.id).status is JobStatus.SUCCEEDED
 
 
-async def test_new_content_during_a_synchronisation_leaves_only_the_new(world: World, tenant: Tenant) -> None:
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("step", range(2, 24))
+async def test_new_content_during_a_synchronisation_leaves_only_the_new(
+    world: World, tenant: Tenant, step: int, told: bool
+) -> None:
+    """`told`: the worker hears of the cancellation in the middle of its writing."""
     accepted = await world.upsert(tenant, BODY, external_id="x")
     await world.run_all()
-    await retag(world, tenant, accepted.document.id, "a")
+    job = await retag(world, tenant, accepted.document.id, "a")
+    assert job is not None
     faults = Faults()
+    runner = world.runner(faults)
 
     async def renew() -> None:
         await world.upsert(tenant, "New words.", external_id="x")
         await world.run_all()
+        if told:
+            await runner.notice_cancel(job.id)
+            for _ in range(20):
+                await asyncio.sleep(0)
 
-    faults.at(6, renew)
-    await world.runner(faults).run_due(JobLane.DOCUMENTS)
+    faults.at(step, renew)
+    await runner.run(job.id)
     await world.run_all()
     rows = world.vectors(accepted.document.id)
-    assert {(row.generation, row.tags) for row in rows} == {(2, ("a",))}
+    current = world.document(accepted.document.id).generation
+    assert {(row.generation, row.tags) for row in rows} == {(current, ("a",))}
 
 
 async def test_a_document_that_is_not_searchable_needs_nothing(world: World, tenant: Tenant) -> None:

@@ -23,6 +23,7 @@ from lorebase.schemas.events import (
     AnswerFailedEvent,
     AnswerStartedEvent,
     JobFailedEvent,
+    JobQueuedEvent,
     StoredEvent,
     StreamKind,
     StreamName,
@@ -33,7 +34,7 @@ from lorebase.schemas.filters import JobFilter, JobStatusFilter
 from lorebase.schemas.jobs import Job, JobKind
 from lorebase.schemas.search import SearchRequest
 from lorebase.schemas.workspaces import ApiScope
-from lorebase.services.job_events import stream_of, workspace_stream_of
+from lorebase.services.job_events import JobEvents, stream_of, workspace_stream_of
 from lorebase.services.streams import StreamService
 from tests.factories import Tenant, make_principal
 from tests.fakes.clock import START
@@ -156,6 +157,37 @@ async def test_a_job_tried_again_is_followed_to_its_last_end(world: World, tenan
     events = await all_of(service(world).job_events(tenant.principal, job.id, None))
     assert types(events)[:3] == ["JobQueued", "JobFailed", "JobQueued"]
     assert types(events)[-1] == "JobSucceeded"
+
+
+async def test_a_job_that_waits_to_be_tried_again_is_still_followed(world: World, tenant: Tenant) -> None:
+    job = await a_job(world, tenant)
+    await world.jobs.cancel(tenant.principal, job.id)
+    await world.jobs.retry(tenant.principal, job.id)
+    async with aclosing(service(world).job_events(tenant.principal, job.id, None)) as events:
+        assert types(await some_of(events, 3)) == ["JobQueued", "JobFailed", "JobQueued"]
+        waiting = asyncio.create_task(some_of(events, 1))
+        await asyncio.sleep(0.03)
+        assert not waiting.done()
+        await world.run_all()
+        assert types(await waiting) == ["JobStarted"]
+
+
+async def test_a_worker_gets_a_moment_to_tell_the_end_itself(world: World, tenant: Tenant) -> None:
+    world.streams = FakeEventStream(world.clock, wait_seconds=60)
+    job = await a_job(world, tenant)
+    await JobEvents(world.streams).announce(job, JobQueuedEvent(job=job))
+    async with world.units.for_workspace(job.workspace_id) as uow:
+        ended = await uow.jobs.request_cancel(job.id)
+        await uow.commit()
+    streams = service(world, poll_seconds=60)
+    async with aclosing(streams.job_events(tenant.principal, job.id, None)) as events:
+        assert types(await some_of(events, 1)) == ["JobQueued"]
+        waiting = asyncio.create_task(some_of(events, 1))
+        await asyncio.sleep(0.03)
+        assert not waiting.done()
+        await JobEvents(world.streams).announce(ended, JobFailedEvent(job=ended, error=None))
+        [end] = await waiting
+    assert end.position == await world.streams.tail(stream_of(job))
 
 
 async def test_a_finished_job_whose_stream_is_gone_gives_reset_and_end(world: World, tenant: Tenant) -> None:

@@ -1,0 +1,61 @@
+"""Removing vectors that nobody needs any more, without touching those being written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from lorebase.core.errors import JobCancelled, LorebaseError, NotFound
+from lorebase.ports.chunk_index import ChunkIndex
+from lorebase.ports.unit_of_work import UnitOfWorkFactory
+from lorebase.schemas.jobs import Job
+from lorebase.services.document_jobs import knowledge_base_of
+from lorebase.services.index_writer import remove_vectors, targets_of
+from lorebase.services.job_control import JobControl
+
+_log = logging.getLogger(__name__)
+
+
+class StaleVectors:
+    """Vectors of deleted documents and of generations that are no longer live."""
+
+    def __init__(self, *, units: UnitOfWorkFactory, index: ChunkIndex) -> None:
+        self._units = units
+        self._index = index
+
+    async def remove(self, workspace_id: UUID, knowledge_base_id: UUID, document_id: UUID) -> None:
+        """Removes all of a deleted document, or all but the live generation.
+
+        While a newer generation is being made nothing is removed: that one does so itself when it is live.
+        """
+        async with self._units.for_workspace(workspace_id) as uow:
+            try:
+                document = await uow.documents.get(document_id)
+            except NotFound:
+                document = None
+            targets = await targets_of(uow, knowledge_base_id)
+        if document is None:
+            await remove_vectors(self._index, targets, document_id)
+        elif document.generation == document.live_generation:
+            live = document.live_generation
+            await remove_vectors(self._index, targets, document_id, keep_generation=live)
+
+    async def try_to_remove(self, job: Job) -> None:
+        """As `remove` for the job's document, best effort: search shows the live generation only."""
+        try:
+            await self.remove(job.workspace_id, knowledge_base_of(job), job.subject_id)
+        except LorebaseError as error:
+            _log.warning("stale vectors stay", extra={"job_id": str(job.id), "code": error.code})
+
+    @asynccontextmanager
+    async def removed_when_cancelled(self, job: Job, control: JobControl) -> AsyncIterator[None]:
+        """A block that writes vectors: when somebody stops the job in it, what it wrote may be stale."""
+        try:
+            yield
+        except (asyncio.CancelledError, JobCancelled):
+            if control.cancel_requested:
+                await self.try_to_remove(job)
+            raise

@@ -1,0 +1,449 @@
+"""Answers when something dies, is lost, is cut off or is stopped: one complete answer, and every reader's end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from lorebase.core.errors import ErrorCode, Permanent, Transient, Unavailable
+from lorebase.schemas.answers import Answer, AnswerStatus, Asked, FinishReason
+from lorebase.schemas.events import (
+    AnswerCompletedEvent,
+    AnswerFailedEvent,
+    StreamKind,
+    StreamName,
+    StreamPosition,
+    StreamResetEvent,
+)
+from lorebase.schemas.jobs import JobStatus
+from lorebase.services.answer_draft import NO_EVIDENCE_TEXT
+from tests.factories import add_tenant, make_settings
+from tests.fakes.answer_stage import AnswerStage, joined
+from tests.fakes.faults import Crash, Faults
+from tests.fakes.job_stage import until
+from tests.fakes.world import World
+
+LEASE_SECONDS = 0.15
+SENTENCE = ["A task is ", "cancelled by ", "calling its ", "cancel method [1]", ". Nobody ", "waits [2]."]
+TEXT = "".join(SENTENCE)
+# Followers of these tests end by what the stream says, or not within the test.
+TRUSTING = 3600.0
+
+
+@pytest.fixture
+async def stage() -> AnswerStage:
+    """Leases are short."""
+    world = World(make_settings(job_lease_seconds=LEASE_SECONDS))
+    stage = AnswerStage(world, await add_tenant(world.database))
+    await stage.fill()
+    return stage
+
+
+def stream_of(asked: Asked) -> StreamName:
+    return StreamName(kind=StreamKind.ANSWER, workspace_id=asked.answer.workspace_id, id=asked.answer.id)
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+def dying(faults: Faults) -> Callable[[], Awaitable[None]]:
+    """The process is gone: nothing that it does from now on has an effect."""
+
+    async def die() -> None:
+        faults.crash_at(faults.steps + 1)
+        raise Crash
+
+    return die
+
+
+async def die_in_mid_answer(stage: AnswerStage, asked: Asked) -> None:
+    faults = Faults()
+    stage.model.scripts.append([*SENTENCE[:2], dying(faults)])
+    with pytest.raises(Crash):
+        await stage.run(asked, faults)
+    stage.world.clock.advance(1)
+
+
+async def answered_again(stage: AnswerStage, asked: Asked) -> Answer:
+    stage.model.scripts.append([*SENTENCE])
+    answer = await stage.run(asked)
+    assert (answer.status, answer.text) == (AnswerStatus.COMPLETED, TEXT)
+    assert len(answer.citations) == 2
+    return answer
+
+
+async def test_a_rerun_begins_with_a_reset_and_ends_with_one_whole_answer(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked)
+    await die_in_mid_answer(stage, asked)
+    await answered_again(stage, asked)
+    stored = await stage.stored(asked)
+    types = [event.event.type for event in stored]
+    assert types[:5] == ["AnswerStarted", "AnswerRetrieved", "AnswerDelta", "AnswerDelta", "StreamReset"]
+    assert types[5:7] == ["AnswerStarted", "AnswerRetrieved"]
+    assert types.count("StreamReset") == 1
+    assert types[-1] == "AnswerCompleted"
+    assert [event.position.sequence for event in stored] == [*range(1, len(stored) + 1)]
+    assert len({event.position.epoch for event in stored}) == 1
+    assert joined([event.event for event in stored]) == TEXT
+    followed = await reader
+    assert (followed.text, followed.holes) == (TEXT, 0)
+
+
+async def test_wherever_a_worker_dies_another_finishes_the_answer(stage: AnswerStage) -> None:
+    healthy = Faults()
+    stage.model.scripts.append([*SENTENCE])
+    await stage.run(await stage.ask(), healthy)
+    assert healthy.steps > 8
+    for step in range(1, healthy.steps + 1):
+        asked = await stage.ask()
+        reader = stage.follow(asked)
+        faults = Faults()
+        faults.crash_at(step)
+        stage.model.scripts = [[*SENTENCE]]
+        with pytest.raises(Crash):
+            await stage.run(asked, faults)
+        stage.world.clock.advance(1)
+        stage.model.scripts = [[*SENTENCE]]
+        answer = await stage.run(asked)
+        assert (answer.status, answer.text) == (AnswerStatus.COMPLETED, TEXT), step
+        assert len(answer.citations) == 2
+        assert (await stage.job(asked)).status is JobStatus.SUCCEEDED
+        assert (await reader).text == TEXT
+        assert reader.result().told[-1] == "AnswerCompleted"
+
+
+async def test_a_worker_whose_lease_was_taken_stops_and_writes_nothing(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+
+    async def take_over() -> None:
+        stage.world.clock.advance(1)
+        async with stage.world.units.for_system() as uow:
+            assert await uow.jobs.claim(asked.answer.job_id, timedelta(hours=1)) is not None
+            await uow.commit()
+        await stage.streams.append(stream_of(asked), [StreamResetEvent(subject_id=asked.answer.id)], fence=2)
+
+    stage.model.scripts.append([*SENTENCE[:2], take_over, *SENTENCE[2:]])
+    answer = await stage.run(asked)
+    assert (await stage.told(asked))[-1] == "StreamReset"
+    assert (answer.status, answer.text) == (AnswerStatus.RETRIEVING, "")
+    job = await stage.job(asked)
+    assert (job.status, job.fence) == (JobStatus.RUNNING, 2)
+    assert stage.model.closed == 1
+
+
+async def test_a_frozen_worker_cannot_finish_over_the_next_one(stage: AnswerStage) -> None:
+    """It wakes up behind its last word: neither answer nor job nor stream take anything from it."""
+    asked = await stage.ask()
+
+    async def freeze() -> None:
+        stage.world.clock.advance(1)
+        stage.model.scripts.append(["Another answer [1]."])
+        await stage.run(asked)
+
+    stage.model.scripts.append([*SENTENCE, freeze])
+    answer = await stage.run(asked)
+    assert answer.text == "Another answer [1]."
+    events = await stage.events(asked)
+    assert [event.type for event in events].count("AnswerCompleted") == 1
+    assert joined(events) == "Another answer [1]."
+
+
+async def test_cancelling_keeps_the_text_so_far_and_its_evidence(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked, doubt_seconds=TRUSTING)
+
+    async def cancel() -> None:
+        await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
+        await forever()
+
+    stage.model.scripts.append([*SENTENCE[:4], cancel])
+    answer = await stage.run(asked)
+    assert (answer.status, answer.finish_reason) == (AnswerStatus.CANCELLED, FinishReason.CANCELLED)
+    assert answer.text == "A task is cancelled by calling its cancel method [1]"
+    assert answer.citations[0].quote == "A task is cancelled by calling its cancel method."
+    assert (answer.model, answer.error) == ("fake-chat", None)
+    assert (await stage.job(asked)).status is JobStatus.CANCELLED
+    followed = await reader
+    assert followed.text == answer.text
+    assert followed.events[-1] == AnswerCompletedEvent(
+        answer_id=answer.id, finish_reason=FinishReason.CANCELLED
+    )
+    assert stage.model.closed == 1
+
+
+async def test_an_answer_cancelled_while_nobody_worked_on_it_keeps_what_was_said(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    stage.model.scripts.append([*SENTENCE[:2], Transient("busy")])
+    await stage.run(asked)
+    reader = stage.follow(asked, doubt_seconds=TRUSTING)
+    answer = await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
+    assert (answer.status, answer.text) == (AnswerStatus.CANCELLED, "A task is cancelled by")
+    followed = await reader
+    assert (followed.text, followed.told[-1]) == (answer.text, "AnswerCompleted")
+
+
+async def test_a_worker_that_shuts_down_gives_the_answer_back(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked)
+    stage.model.scripts.append([*SENTENCE[:2], forever])
+    running = asyncio.create_task(stage.run(asked))
+    await until(lambda: len(stage.world.streams.of(stream_of(asked))) == 4)
+    running.cancel()
+    await asyncio.wait({running})
+    job = await stage.job(asked)
+    assert (job.status, job.attempt) == (JobStatus.QUEUED, 0)
+    waiting = await stage.answer(asked)
+    assert (waiting.status, waiting.text) == (AnswerStatus.QUEUED, "A task is cancelled by")
+    await answered_again(stage, asked)
+    assert (await reader).text == TEXT
+
+
+async def test_without_the_store_of_events_the_answer_is_made_all_the_same(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    stage.world.streams.down = True
+    await answered_again(stage, asked)
+    stage.world.streams.down = False
+    followed = await stage.follow(asked)
+    assert followed.told == ["AnswerCompleted"]
+    assert (await stage.answer(asked)).text == TEXT
+
+
+async def test_readers_are_sent_to_the_answer_when_the_store_is_back(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked)
+
+    def fail() -> None:
+        stage.world.streams.down = True
+
+    def recover() -> None:
+        stage.world.streams.down = False
+
+    stage.model.scripts.append([*SENTENCE[:2], fail, *SENTENCE[2:4], recover, *SENTENCE[4:]])
+    answer = await stage.run(asked)
+    assert answer.text == TEXT
+    followed = await reader
+    assert (followed.text, followed.holes) == (TEXT, 0)
+    assert "StreamReset" in followed.told
+    late = await stage.follow(asked)
+    assert (late.text, late.holes) == (TEXT, 0)
+
+
+async def test_a_store_that_fails_is_not_asked_for_every_word(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    stage.model.seconds_per_piece = 0.1
+    stage.world.streams.down = True
+    calls: list[float] = []
+    refuse = stage.world.streams.append
+
+    async def counted(*args: object, **given: object) -> int:
+        calls.append(stage.world.clock.monotonic())
+        return await refuse(*args, **given)  # type: ignore[arg-type]
+
+    stage.world.streams.append = counted  # type: ignore[method-assign, assignment]
+    stage.model.scripts.append(["word "] * 50)
+    await stage.run(asked)
+    assert 5 <= len(calls) <= 15
+
+
+@pytest.mark.parametrize("pieces_before", [1, 2, 5])
+async def test_a_stream_lost_in_mid_answer_begins_anew_and_loses_no_word(
+    stage: AnswerStage, pieces_before: int
+) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked)
+    places: list[StreamPosition] = []
+
+    async def lose() -> None:
+        tail = await stage.streams.tail(stream_of(asked))
+        assert tail is not None
+        places.append(tail)
+        stage.world.streams.lose(stream_of(asked))
+
+    stage.model.scripts.append([*SENTENCE[:pieces_before], lose, *SENTENCE[pieces_before:]])
+    answer = await stage.run(asked)
+    assert answer.text == TEXT
+    stored = await stage.stored(asked)
+    assert {event.position.epoch for event in stored}.isdisjoint({places[0].epoch})
+    assert stored[0].position.sequence > places[0].sequence
+    assert [event.event.type for event in stored][1] == "StreamReset"
+    assert (await reader).text == TEXT
+    for after in (None, places[0]):
+        late = await stage.follow(asked, after)
+        assert (late.text, late.told[0], late.told[-1]) == (TEXT, "StreamReset", "AnswerCompleted")
+
+
+async def test_a_reader_who_comes_after_the_loss_misses_nothing(stage: AnswerStage) -> None:
+    """It starts at the newest event, so every word before that one must be in PostgreSQL by then."""
+    asked = await stage.ask()
+    readers = []
+
+    async def join() -> None:
+        reader = stage.follow(asked)
+        readers.append(reader)
+        await asyncio.sleep(0.05)
+
+    def lose() -> None:
+        stage.world.streams.lose(stream_of(asked))
+
+    script = [SENTENCE[0], lose, *(step for piece in SENTENCE[1:] for step in (piece, join))]
+    stage.model.scripts.append([*script])
+    assert (await stage.run(asked)).text == TEXT
+    for reader in readers:
+        assert (await reader).text == TEXT
+    assert {reader.result().holes for reader in readers[1:]} == {0}
+
+
+async def test_a_stream_lost_between_two_attempts_begins_anew(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked)
+    await die_in_mid_answer(stage, asked)
+    stage.world.streams.lose(stream_of(asked))
+    await answered_again(stage, asked)
+    assert (await reader).text == TEXT
+    assert (await stage.follow(asked)).text == TEXT
+    stored = await stage.stored(asked)
+    first, last = stored[0].position.sequence, stored[-1].position.sequence
+    assert [event.position.sequence for event in stored] == [*range(first, last + 1)]
+    assert first > 4
+
+
+async def test_a_stream_lost_before_the_last_event_still_ends(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked, doubt_seconds=TRUSTING)
+    stage.model.scripts.append([*SENTENCE, lambda: stage.world.streams.lose(stream_of(asked))])
+    await stage.run(asked)
+    assert (await stage.told(asked))[-1] == "AnswerCompleted"
+    followed = await reader
+    assert (followed.text, followed.told[-1]) == (TEXT, "AnswerCompleted")
+
+
+async def test_the_text_grows_in_postgres_too(stage: AnswerStage) -> None:
+    """For those who poll, and for readers whose place is no longer kept."""
+    asked = await stage.ask()
+    seen: list[str] = []
+
+    async def look() -> None:
+        seen.append((await stage.answer(asked)).text)
+
+    stage.model.scripts.append([step for piece in SENTENCE for step in (piece, look)])
+    await stage.run(asked)
+    assert seen[0] == ""
+    assert seen[-1] == "A task is cancelled by calling its cancel method [1]. Nobody"
+    assert all(TEXT.startswith(text) for text in seen)
+
+
+async def test_an_outage_of_postgres_at_the_end_costs_a_rerun_and_no_answer(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+
+    def fail() -> None:
+        stage.world.database.down = True
+
+    stage.model.scripts.append([*SENTENCE, fail])
+    with pytest.raises(Unavailable):
+        await stage.run(asked)
+    stage.world.database.down = False
+    assert (await stage.answer(asked)).status is AnswerStatus.GENERATING
+    assert "AnswerCompleted" not in await stage.told(asked)
+    stage.world.clock.advance(1)
+    await answered_again(stage, asked)
+    assert (await stage.follow(asked)).text == TEXT
+
+
+async def test_a_failed_answer_ends_its_readers_at_once(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked, doubt_seconds=TRUSTING)
+    stage.model.scripts.append([*SENTENCE[:2], Permanent("refused", code=ErrorCode.MODEL_REFUSED)])
+    answer = await stage.run(asked)
+    assert answer.error is not None
+    followed = await reader
+    assert followed.events[-1] == AnswerFailedEvent(answer_id=answer.id, error=answer.error)
+    assert followed.text == answer.text == "A task is cancelled by"
+
+
+async def test_a_waiting_answer_that_is_cancelled_ends_its_readers_at_once(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked, doubt_seconds=TRUSTING)
+    await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
+    assert (await reader).told == ["AnswerCompleted"]
+
+
+async def test_cancelling_the_job_ends_the_answer_s_readers_too(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked, doubt_seconds=TRUSTING)
+    await stage.world.jobs.cancel(stage.tenant.principal, asked.answer.job_id)
+    assert (await reader).told == ["AnswerCompleted"]
+    assert (await stage.answer(asked)).status is AnswerStatus.CANCELLED
+
+
+async def test_an_answer_that_kills_its_workers_ends_for_its_readers(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    reader = stage.follow(asked, doubt_seconds=TRUSTING)
+    for _ in range(stage.world.settings.job_attempts_maximum):
+        await die_in_mid_answer(stage, asked)
+    answer = await stage.run(asked)
+    assert answer.status is AnswerStatus.FAILED
+    assert (await reader).told[-1] == "AnswerFailed"
+
+
+async def test_the_end_of_a_cancelled_answer_whose_stream_was_lost_shows_its_text(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    stage.model.scripts.append([*SENTENCE[:2], Transient("busy")])
+    await stage.run(asked)
+    stage.world.streams.lose(stream_of(asked))
+    await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
+    followed = await stage.follow(asked, doubt_seconds=TRUSTING)
+    assert followed.told == ["StreamReset", "AnswerCompleted"]
+    assert followed.text == "A task is cancelled by"
+
+
+async def test_without_the_store_an_answer_is_cancelled_all_the_same(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    stage.world.streams.down = True
+    answer = await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
+    assert answer.status is AnswerStatus.CANCELLED
+    stage.world.streams.down = False
+    assert (await stage.follow(asked)).told == ["AnswerCompleted"]
+
+
+async def test_no_reader_leaves_while_an_answer_is_tried_again(stage: AnswerStage) -> None:
+    """However often: failures that are not final, deaths and outages say nothing that ends a reader."""
+    asked = await stage.ask()
+    reader = stage.follow(asked)
+    down = Unavailable("down", code=ErrorCode.MODEL_UNAVAILABLE)
+    for trouble in (Transient("busy"), ValueError("bug"), down):
+        stage.model.scripts.append([*SENTENCE[:2], trouble])
+        await stage.run(asked)
+        stage.world.clock.advance(3600)
+        await asyncio.sleep(0.05)
+        assert not reader.done()
+    await die_in_mid_answer(stage, asked)
+    await asyncio.sleep(0.05)
+    assert not reader.done()
+    await answered_again(stage, asked)
+    followed = await reader
+    assert (followed.text, followed.holes) == (TEXT, 0)
+    assert followed.told.count("AnswerCompleted") == 1
+
+
+async def test_an_answer_is_not_retried_once_it_ended(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
+    events = await stage.told(asked)
+    with pytest.raises(Exception, match="ask again"):
+        await stage.world.jobs.retry(stage.tenant.principal, asked.answer.job_id)
+    assert (await stage.job(asked)).status is JobStatus.CANCELLED
+    assert await stage.told(asked) == events
+
+
+async def test_a_rerun_without_evidence_forgets_what_was_said_before(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    await die_in_mid_answer(stage, asked)
+    stage.model.scripts.append(["NO_EVIDENCE"])
+    answer = await stage.run(asked)
+    assert (answer.text, answer.citations) == (NO_EVIDENCE_TEXT, ())
+    assert joined(await stage.events(asked)) == NO_EVIDENCE_TEXT
