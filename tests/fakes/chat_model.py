@@ -19,8 +19,9 @@ class FakeChatModel:
     """Implements the ChatModel port.
 
     Each call of `stream` takes the next of `scripts`: text to say, errors to raise, and functions to call in
-    between. Each piece takes `seconds_per_piece` of the clock, so that none waits for another. `completions` are what
-    `complete` returns, as JSON. `prompts` and `limits` keep what was asked, `closed` counts ended streams.
+    between. Each piece takes `seconds_per_piece` of the clock, so that none waits for another. `completions`
+    are what `complete` returns, as JSON. `prompts` and `limits` keep what was asked, `closed` counts ended
+    streams.
     """
 
     name = "fake-chat"

@@ -6,6 +6,8 @@ import random
 import time
 from dataclasses import dataclass
 
+_DOUBLINGS = 16
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -25,9 +27,10 @@ class Pace:
     def pause(self, attempt: int, asked_for: float | None) -> float:
         """How long to wait after the attempt (from 0): what the API asked for, or longer and longer."""
         if asked_for is not None:
-            return min(asked_for, self.longest_pause)
+            return min(max(asked_for, 0.0), self.longest_pause)
+        doubled = self.first_pause * 2.0 ** min(attempt, _DOUBLINGS)
         # Uploads that were refused together do not all come back together.
-        return float(min(self.first_pause * 2**attempt, self.longest_pause) * random.uniform(0.5, 1.0))
+        return min(doubled, self.longest_pause) * random.uniform(0.5, 1.0)
 
 
 class Pulse:

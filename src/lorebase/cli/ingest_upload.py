@@ -12,8 +12,6 @@ from lorebase.cli.ingest_files import SourceFile
 from lorebase.cli.ingest_pace import Pace, Pulse
 from lorebase.cli.responses import Json, payload_of
 
-_ATTEMPTS_COUNTED = 16
-
 
 @dataclass(frozen=True)
 class IngestRequest:
@@ -68,7 +66,7 @@ class Uploader:
             else:
                 self._pulse.beat()
                 return payload
-            attempt = min(attempt + 1, _ATTEMPTS_COUNTED)
+            attempt += 1
 
     def _stuck(self, began: float) -> float:
         return min(time.monotonic() - began, self._pulse.silence)

@@ -26,10 +26,16 @@ class ObjectBlobStore:
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         """Uploads in parts; the object appears when the last part is there."""
+        source = _Source(chunks)
         try:
-            await obstore.put_async(self._store, key, chunks)
-        except (BaseError, OSError) as error:
-            raise _unavailable() from error
+            await obstore.put_async(self._store, key, source.pieces())
+        except Exception as error:
+            if source.problem is not None:
+                # It was the sender that broke off, not the store.
+                raise source.problem from None
+            if isinstance(error, (BaseError, OSError)):
+                raise _unavailable() from error
+            raise
 
     @asynccontextmanager
     async def open(self, key: str) -> AsyncIterator[Path]:
@@ -70,6 +76,22 @@ class ObjectBlobStore:
                         yield entry["path"]
         except (BaseError, OSError) as error:
             raise _unavailable() from error
+
+
+class _Source:
+    """Passes a stream on and remembers what broke it: the library would wrap that in an error of its own."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self.problem: Exception | None = None
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._chunks:
+                yield chunk
+        except Exception as problem:
+            self.problem = problem
+            raise
 
 
 def blob_store(url: str | None, home: Path) -> BlobStore:

@@ -19,7 +19,7 @@ _DECORATION = r"[\s*_`\"'>#~-]*+"
 _OPENING = re.compile(rf"{_DECORATION}(?:{_PREFIXES})?")
 _REFUSAL = re.compile(rf"{_DECORATION}{NO_EVIDENCE}")
 # What the next piece may still change: spaces before a marker, a marker, backticks or the control token.
-_UNDECIDED = re.compile(rf"(?:(?<![ \t])[ \t]*+(?:\[[\d,\s]{{0,80}}+\]?)?|(?<!`)`++)(?:{_PREFIXES})?\Z")
+_UNDECIDED = re.compile(rf"(?:(?<![ \t])[ \t]*+(?:\[[\d,\s]{{0,80}}+)?|(?<!`)`++)(?:{_PREFIXES})?\Z")
 _TOKEN = re.compile(
     r"(?<![ \t])(?P<space>[ \t]*+)"
     # No longer than what is held back, or an answer would depend on how its stream was cut.

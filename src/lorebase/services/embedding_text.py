@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 HEADING_SEPARATOR = " > "
+# Left free for the header in the longest input of a model: a title and three headings, as a rule.
+HEADER_TOKENS = 40
 
 
 def heading_path(section: Sequence[str]) -> str:

@@ -16,9 +16,10 @@ from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.documents import Document, DocumentStatus, DocumentVersion
 from lorebase.schemas.jobs import Job, JobError, JobKind
 from lorebase.schemas.knowledge_bases import KnowledgeBase
-from lorebase.schemas.parsing import ParsedDocument
+from lorebase.schemas.parsing import ChunkingRules, ParsedDocument
 from lorebase.schemas.search import KeywordPosting
 from lorebase.services.document_jobs import knowledge_base_of, locked_document, new_document_job
+from lorebase.services.embedding_text import HEADER_TOKENS
 from lorebase.services.embeddings import CachedEmbedder
 from lorebase.services.extraction import PARSER_BROKE, Extractor, title_of
 from lorebase.services.index_writer import IndexContent, IndexTarget, IndexWriter, targets_of
@@ -121,7 +122,8 @@ class IngestionHandler:
     async def _prepare(self, task: _Task, control: JobControl) -> _Outcome:
         version = task.version
         parsed = await self._extractor.parse(version, control)
-        chunks = await self._extractor.cut(parsed, task.knowledge_base.chunking, version, control)
+        rules = _rules_with_room(task.knowledge_base.chunking, task.targets)
+        chunks = await self._extractor.cut(parsed, rules, version, control)
         title = title_of(task.document, parsed, version.file_name, self._settings.title_max_characters)
         language = task.document.language or parsed.language
         if language is None:
@@ -180,3 +182,10 @@ async def _current_document(uow: UnitOfWork, job: Job) -> Document:
     if document is None or document.generation != job.generation:
         raise _Superseded
     return document
+
+
+def _rules_with_room(rules: ChunkingRules, targets: Sequence[IndexTarget]) -> ChunkingRules:
+    """The rules, with room for title and headings within the longest input that every model reads."""
+    longest = min((target.index.model.max_input_tokens for target in targets), default=rules.max_tokens)
+    most = max(1, min(rules.max_tokens, longest - HEADER_TOKENS))
+    return ChunkingRules(max_tokens=most, overlap_tokens=min(rules.overlap_tokens, (most - 1) // 2))

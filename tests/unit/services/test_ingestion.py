@@ -11,7 +11,7 @@ from lorebase.core.ids import new_id
 from lorebase.schemas.documents import DocumentStatus, UpdateDocument
 from lorebase.schemas.jobs import Job, JobKind, JobStage, JobStatus
 from lorebase.services.chunk_ids import chunk_id
-from lorebase.services.embedding_text import embedding_text
+from lorebase.services.embedding_text import HEADER_TOKENS, embedding_text
 from lorebase.services.keywords import ANALYSER_VERSION, KeywordAnalyser
 from tests.factories import Tenant, make_model
 from tests.fakes.embedder import word_vector
@@ -347,3 +347,14 @@ async def test_outages_are_told_by_their_code(world: World, tenant: Tenant) -> N
 
 def texts_embedded(world: World) -> list[str]:
     return [text for _, batch in world.embedder.calls for text in batch]
+
+
+async def test_passages_leave_room_for_their_header_in_what_the_model_reads(
+    world: World, tenant: Tenant
+) -> None:
+    """The longest passage and its title and headings fit into one input, or the model never sees its end."""
+    accepted = await world.upsert(tenant, "Some words follow each other. " * 400)
+    await world.run_all()
+    longest = max(chunk.token_count for chunk in await world.searchable(tenant, accepted.document.id))
+    model = next(iter(world.database.state.models.values()))
+    assert 0 < longest <= model.max_input_tokens - HEADER_TOKENS
