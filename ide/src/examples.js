@@ -1,5 +1,6 @@
 const MARK = "lorebase:examples";
-const TAB_KEYS = ["tabState", "query", "variables"].map((key) => `graphiql:${key}`);
+const VARIABLES = "graphiql:variables";
+const TAB_KEYS = ["graphiql:tabState", "graphiql:query", VARIABLES];
 
 async function digest(text) {
   if (!globalThis.crypto?.subtle) return `${text.length}`; // Plain http on a host other than loopback.
@@ -13,6 +14,9 @@ export async function forgetTabsOfOtherExamples(operations, storage) {
   if (storage.getItem(MARK) === current) return;
   TAB_KEYS.forEach((key) => storage.removeItem(key));
   storage.setItem(MARK, current);
+  // GraphiQL opens the first of its default tabs with the variables that stand here, not with the tab's own.
+  const first = exampleTabs(operations)[0];
+  if (first?.variables) storage.setItem(VARIABLES, first.variables);
 }
 
 /** The tabs that GraphiQL opens with. */

@@ -8,8 +8,9 @@ import pytest
 
 from tests.e2e.client import Api, Json, Refused
 from tests.e2e.conftest import Pause
-from tests.e2e.library import Library, eventually, external_id_of, gather, take
+from tests.e2e.library import Library, eventually, external_id_of, gather, succeed, take
 from tests.e2e.test_ingestion import kinds
+from tests.factories_files import simple_pdf
 
 QUESTION = "How is a task cancelled?"
 UNRELATED = "Who won the chess championship of 1972?"
@@ -182,6 +183,22 @@ async def test_a_citation_still_opens_after_a_newer_version(library: Library) ->
     assert citation["documentVersion"]["number"] == 1
     assert await quoted(library.api, citation) == citation["quote"]
     assert "twelve seconds" in citation["quote"]
+
+
+async def test_a_citation_names_the_page_its_quote_stands_on(library: Library) -> None:
+    """Slides have little text, so that several of them share a passage."""
+    slides = [
+        "The harvest of apples was large this year.",
+        "The town hall was painted white in spring.",
+        "The mayor of Brightwater is called Ada Finch.",
+    ]
+    payload = await library.upload("slides.pdf", simple_pdf(*slides), "application/pdf")
+    await succeed(library.api, payload["job"]["id"])
+    asked = await library.ask("What is the mayor of Brightwater called?")
+    await follow(library.api, asked["answer"]["id"], "events")
+    (citation,) = (await show(library.api, asked["answer"]["id"]))["citations"]
+    assert "Ada Finch" in citation["quote"]
+    assert citation["chunk"]["page"] == 3
 
 
 async def test_an_answer_that_waits_for_the_model_can_be_stopped(on_shelf: Library, pause: Pause) -> None:

@@ -154,6 +154,12 @@ async def test_odd_bytes_are_read_as_text(kind: str, library: Library) -> None:
     assert "\0" not in shown["currentVersion"]["text"]
 
 
+async def test_a_hole_in_inline_text_is_left_out(library: Library) -> None:
+    document_id = await library.shelve("hole.md", "A text with a\0hole.")
+    shown = await library.api.run("show-document", id=document_id)
+    assert shown["currentVersion"]["text"] == "A text with ahole."
+
+
 async def test_a_file_name_is_a_label_and_never_a_path(library: Library, stack: RunningStack) -> None:
     name = "../../../\u202etxt.exe\x07/../etc/pass\u202ewd.txt"
     payload = await library.api.upload(

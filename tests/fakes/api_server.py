@@ -72,7 +72,7 @@ class FakeApiServer:
     """A context manager; may be stopped and started again on its port.
 
     `cuts` says after how many events the next streams break off, `answers` what raw responses the next
-    requests get instead of GraphQL.
+    requests get instead of GraphQL, `lives` whether it says so at /livez.
     """
 
     def __init__(self, world: ApiWorld | None = None) -> None:
@@ -80,7 +80,7 @@ class FakeApiServer:
         self.calls: list[Call] = []
         self.cuts: deque[int] = deque()
         self.answers: deque[Response] = deque()
-        self.streams_opened = 0
+        self.lives = False
         self._port = 0
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -103,7 +103,11 @@ class FakeApiServer:
     def start(self) -> None:
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
-        app = Starlette(routes=[Route("/graphql", self._answer, methods=["GET", "POST"])])
+        routes = [
+            Route("/graphql", self._answer, methods=["GET", "POST"]),
+            Route("/livez", lambda request: Response(status_code=200 if self.lives else 404)),
+        ]
+        app = Starlette(routes=routes)
         config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=0)
         self._server = uvicorn.Server(config)
         run = self._server.run
@@ -129,7 +133,6 @@ class FakeApiServer:
         if self.world.refusals[name]:
             return JSONResponse({"errors": [self.world.refusals[name].popleft()]})
         if definition.operation.value == "subscription":
-            self.streams_opened += 1
             cut = self.cuts.popleft() if self.cuts else None
             frames = self._frames(document, variables, cut)
             return StreamingResponse(frames, media_type="text/event-stream")

@@ -16,6 +16,7 @@ from lorebase.cli.tables import Row, show_rows
 
 PASSAGE_CHARACTERS = 280
 TITLE_CHARACTERS = 60
+WIDE = {"document": 1, "passage": 2}
 
 
 class Mode(StrEnum):
@@ -74,7 +75,7 @@ def _show(query: str, found: Json) -> None:
     count = f"{len(found['nodes'])} passage{'s' * (len(found['nodes']) > 1)}{more}"
     title = f"{count} in {found['tookMs']} ms for “{one_line(query, TITLE_CHARACTERS)}”"
     rows = [_row(hit) for hit in found["nodes"]]
-    show_rows(console(), ("score", "document", "passage"), rows, title=title, wide="passage")
+    show_rows(console(), ("score", "document", "passage"), rows, title=title, wide=WIDE)
 
 
 def _row(hit: Json) -> Row:

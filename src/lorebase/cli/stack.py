@@ -14,7 +14,8 @@ from lorebase.core.config import MIB
 from lorebase.embedded import supervisor
 from lorebase.embedded.status import PartStatus, Phase
 
-HEADINGS = ("part", "state", "pid", "restarts", "MiB", "listens at", "log")
+HEADINGS = ("part", "state", "pid", "restarts", "MiB", "listens at")
+WIDE = {"listens at": 1}
 
 
 def up(
@@ -38,7 +39,8 @@ def status() -> None:
         raise NotRunning("Lorebase is not running. Start it with `make run` or `lorebase up --detach`.")
     screen = console()
     screen.print(f"{found.url} · {found.phase}", markup=False)
-    show_rows(screen, HEADINGS, [_row(part) for part in found.parts])
+    show_rows(screen, HEADINGS, [_row(part) for part in found.parts], wide=WIDE)
+    screen.print(f"logs: {found.home / 'logs'}", markup=False)
     if found.phase is Phase.FAILED:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -51,5 +53,4 @@ def down() -> None:
 
 def _row(part: PartStatus) -> Row:
     memory = "" if part.rss_bytes is None else f"{part.rss_bytes / MIB:.0f}"
-    place = (part.address, str(part.log))
-    return (part.title, part.state, str(part.pid or ""), str(part.restarts), memory, *place)
+    return (part.title, part.state, str(part.pid or ""), str(part.restarts), memory, part.address)

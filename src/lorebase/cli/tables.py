@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 from lorebase.cli.output import clean, one_line
 
 NARROW_COLUMNS = 64
+NONE_WIDE: Mapping[str, int] = MappingProxyType({})
 _BORDER_COLUMNS = 3
 
 Cell = str | Text
@@ -19,9 +21,14 @@ Row = Sequence[Cell]
 
 
 def show_rows(
-    screen: Console, headings: Sequence[str], rows: Sequence[Row], *, title: str = "", wide: str | None = None
+    screen: Console,
+    headings: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    title: str = "",
+    wide: Mapping[str, int] = NONE_WIDE,
 ) -> None:
-    """Prints the rows. `wide` names a column that takes the width which the others leave, and is folded.
+    """Prints the rows. `wide` names the columns that share what the others leave, by these proportions.
 
     In a pipe there is a line for each row, fields parted by tabs, the headings first; no title.
     """
@@ -35,8 +42,8 @@ def show_rows(
         _show_blocks(screen, headings, rows, title)
 
 
-def _fits(screen: Console, headings: Sequence[str], rows: Sequence[Row], wide: str | None) -> bool:
-    if wide is not None:
+def _fits(screen: Console, headings: Sequence[str], rows: Sequence[Row], wide: Mapping[str, int]) -> bool:
+    if wide:
         return screen.width >= NARROW_COLUMNS
     # What is folded in a narrow cell, such as an id, can be neither read nor copied.
     columns = zip(*([headings, *rows]), strict=True)
@@ -62,15 +69,15 @@ def _show_blocks(screen: Console, headings: Sequence[str], rows: Sequence[Row], 
                 _print(screen, f"{heading}: {text}")
 
 
-def _table(headings: Sequence[str], rows: Sequence[Row], title: str, wide: str | None) -> Table:
+def _table(headings: Sequence[str], rows: Sequence[Row], title: str, wide: Mapping[str, int]) -> Table:
     table = Table(
         title=Text(clean(title)) if title else None,
         title_justify="left",
-        show_lines=wide is not None,
-        expand=wide is not None,
+        show_lines=any(len(_lines(cell)) > 1 for row in rows for cell in row),
+        expand=bool(wide),
     )
     for heading in headings:
-        table.add_column(heading, overflow="fold", ratio=1 if heading == wide else None)
+        table.add_column(heading, overflow="fold", ratio=wide.get(heading))
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
     return table

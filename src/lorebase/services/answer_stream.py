@@ -32,13 +32,23 @@ class AnswerStream:
     hold the whole answer, for whoever starts in its middle.
     """
 
-    def __init__(self, streams: EventStream, job: Job, clock: Clock, save: Save, *, max_events: int) -> None:
+    def __init__(
+        self,
+        streams: EventStream,
+        job: Job,
+        clock: Clock,
+        save: Save,
+        *,
+        max_events: int,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._streams = streams
         self._name = answer_stream_of(job)
         self._fence = job.fence
         self._clock = clock
         self._save = save
         self._max_events = max_events
+        self._patience_seconds = patience_seconds
         self._buffer = ""
         self._flush_due = 0.0
         self._save_due = clock.monotonic() + SAVE_SECONDS
@@ -98,7 +108,7 @@ class AnswerStream:
         floor = self.sequence + 1 if self._joined else self.sequence
         expected = self.sequence + len(events)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self._patience_seconds):
                 sequence = await self._streams.append(self._name, events, fence=self._fence, floor=floor)
         except TimeoutError:
             message = "The store of events does not answer."

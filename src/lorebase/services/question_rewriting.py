@@ -56,9 +56,12 @@ def _turn(message: Message) -> Turn:
 class QuestionRewriter:
     """Asks the chat model for a standalone question; the question itself serves when that fails."""
 
-    def __init__(self, *, chat: ChatModel, templates: PromptTemplates) -> None:
+    def __init__(
+        self, *, chat: ChatModel, templates: PromptTemplates, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self._chat = chat
         self._templates = templates
+        self._patience_seconds = patience_seconds
 
     async def standalone(self, question: str, history: list[Turn]) -> str:
         """The question to search for. Models that only quote cannot rewrite: they get it as it is."""
@@ -71,7 +74,7 @@ class QuestionRewriter:
         }
         prompt = self._templates.render(TEMPLATE, variables)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self._patience_seconds):
                 rewritten = await self._chat.complete(prompt, StandaloneQuestion, QUESTION_TOKENS)
         except LorebaseError as error:
             _log.warning("question not rewritten", extra={"code": error.code})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections import namedtuple
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from lorebase.cli.doctor_machine import (
     check_graphiql,
     check_home,
     check_model_files,
-    check_port,
     check_python,
     check_stack,
 )
@@ -28,7 +26,6 @@ from lorebase.cli.errors import NotRunning
 from lorebase.cli.running_stack import FOR_SERVICES, filled_in, with_running_stack
 from lorebase.core.config import Settings
 from lorebase.core.errors import ErrorCode, Unavailable
-from lorebase.embedded.ports import free_port
 from lorebase.embedded.status import PartState, PartStatus, Phase, StackStatus
 from tests.fakes.command_line import CommandLine
 from tests.unit.cli.test_output import screen, shown
@@ -152,16 +149,6 @@ def test_a_disk_that_fills_up_is_told_of_before_it_is_full(
     assert check_disk(settings).level is level
 
 
-def test_a_port_is_free_or_taken_or_ours(settings: Settings) -> None:
-    mine = settings.model_copy(update={"port": free_port()})
-    assert check_port(mine, None).level is Level.OK
-    with socket.create_server((mine.host, mine.port)):
-        taken = check_port(mine, None)
-        assert taken.level is Level.FAIL
-        assert str(mine.port) in taken.detail
-        assert check_port(mine, stack(mine.home)).detail.startswith("ours")
-
-
 @pytest.mark.parametrize(
     ("phase", "state", "restarts", "level"),
     [
@@ -193,46 +180,12 @@ def test_a_worker_is_known_by_its_heartbeat(settings: Settings) -> None:
     assert check_worker(settings, is_here=False).level is Level.FAIL
 
 
-def test_without_a_stack_the_doctor_says_so_and_checks_what_can_be_checked(lorebase: CommandLine) -> None:
-    lorebase.set(LOREBASE_PORT=str(free_port()))
-    result = lorebase.run("doctor")
-    lines = result.stdout.splitlines()
-    subjects = [line[6:].partition(":")[0] for line in lines if line[:5].strip() in list(Level)]
-    assert subjects == ["Python", "local model", "GraphiQL", "home", "disk", "port", "stack"]
-    assert any(line.startswith("warn  stack: not running here") for line in lines)
-    assert any("lorebase up --detach" in line for line in lines if line.startswith("      →"))
-    assert result.exit_code == (1 if any(line.startswith("fail") for line in lines) else 0)
-
-
 def test_something_that_fails_makes_the_exit_code_1(lorebase: CommandLine, tmp_path: Path) -> None:
     lorebase.set(LOREBASE_MODELS_DIRECTORY=str(tmp_path))
     result = lorebase.run("doctor")
     assert result.exit_code == 1
     assert "fail  local model" in result.stdout
     assert "      → run `make setup`" in result.stdout
-
-
-def test_an_api_that_is_named_and_gone_is_a_failure(lorebase: CommandLine) -> None:
-    lorebase.set(LOREBASE_URL=f"http://127.0.0.1:{free_port()}/graphql", LOREBASE_API_KEY="lb_secret")
-    result = lorebase.run("doctor")
-    assert result.exit_code == 1
-    assert "fail  API: Nobody answers" in result.stdout
-    assert "lb_secret" not in result.stdout
-
-
-def test_servers_that_are_named_and_gone_are_failures_that_tell_no_password(lorebase: CommandLine) -> None:
-    gone = f"127.0.0.1:{free_port()}"
-    lorebase.set(
-        LOREBASE_DATABASE_URL=f"postgresql+asyncpg://me:hush@{gone}/lorebase",
-        LOREBASE_REDIS_URL=f"redis://me:hush@{gone}/0",
-        LOREBASE_MILVUS_TIMEOUT_SECONDS="1",
-        LOREBASE_MILVUS_URI=f"http://{gone}",
-    )
-    result = lorebase.run("doctor")
-    failed = [line[6:].partition(":")[0] for line in result.stdout.splitlines() if line.startswith("fail")]
-    assert failed[-5:] == ["PostgreSQL", "database login", "migrations", "Redis", "Milvus"]
-    assert "→ check LOREBASE_DATABASE_URL" in result.stdout
-    assert "hush" not in result.output
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,8 @@ def test_a_wide_terminal_gets_a_table_whose_cells_are_whole() -> None:
     assert any("key_1" in line and "Ada" in line for line in lines)
 
 
-@pytest.mark.parametrize("wide", [None, "name"])
-def test_a_terminal_too_narrow_for_the_table_gets_blocks(wide: str | None) -> None:
+@pytest.mark.parametrize("wide", [{}, {"name": 1}])
+def test_a_terminal_too_narrow_for_the_table_gets_blocks(wide: dict[str, int]) -> None:
     console = screen(width=20)
     show_rows(console, HEADINGS, [("a" * 40, "Ada"), ("b", "")], title="Keys", wide=wide)
     assert shown(console).splitlines() == ["Keys", "", f"id: {'a' * 40}", "name: Ada", "", "id: b"]

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorebase.cli.answer_text import AnswerText
@@ -54,7 +54,8 @@ async def test_any_text_comes_through_in_json(text: str) -> None:
     assert json.loads(received) == text.encode("utf-8", "replace").decode()
 
 
-@given(st.text(min_size=1, max_size=60), st.data())
+@settings(max_examples=50)
+@given(st.text(min_size=1, max_size=40), st.data())
 def test_whatever_is_repeated_the_answer_is_written_once(text: str, data: st.DataObject) -> None:
     out = io.StringIO()
     shown = AnswerText(out)
