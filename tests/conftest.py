@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--stack-home", help="LOREBASE_HOME of a running stack to test, instead of a new one")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps what shares servers together when several processes test, and gives a cold start its time.
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from tests.e2e.client import FINAL_EVENTS, Api, Json
 
@@ -72,6 +73,11 @@ class Library:
             retrieval={"knowledgeBaseIds": [self.id], "query": ""},
             **given,
         )
+
+
+def unread(text: str) -> str:
+    """The text with a word that no model has seen: vectors of known passages are kept and used again."""
+    return f"{text} Mark {uuid4().hex}."
 
 
 def external_id_of(hit: Json) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.client import Api, Json
 from tests.e2e.conftest import Pause
-from tests.e2e.library import Library, eventually, follow_job, succeed
+from tests.e2e.library import Library, eventually, follow_job, succeed, unread
 from tests.stack import RunningStack
 
 MODES = ("HYBRID", "VECTOR", "KEYWORD")
@@ -24,7 +24,8 @@ async def shown(api: Api, document_id: str) -> Json:
 async def test_the_old_version_is_found_until_the_new_one_is_ready(library: Library, pause: Pause) -> None:
     document_id = await library.shelve("menu.md", "Today there is pumpkin soup.")
     with pause("models"):
-        new = await library.add("menu.md", "Today there is lentil stew.")
+        stew = unread("Today there is lentil stew.")
+        new = await library.add("menu.md", stew)
         assert (new["created"], new["document"]["id"]) == (False, document_id)
 
         async def under_way() -> bool:
@@ -39,7 +40,7 @@ async def test_the_old_version_is_found_until_the_new_one_is_ready(library: Libr
     await succeed(library.api, new["job"]["id"])
     for mode in MODES:
         texts = [hit["chunk"]["text"] for hit in (await library.search("soup or stew", mode))["nodes"]]
-        assert texts == ["Today there is lentil stew."]
+        assert texts == [stew]
     after = await shown(library.api, document_id)
     assert after["currentVersion"]["number"] == 2
     assert [version["number"] for version in after["versions"]["nodes"]] == [2, 1]
@@ -121,7 +122,7 @@ async def test_a_deleted_document_is_never_found(attempt: int, library: Library,
 
 async def test_a_document_deleted_while_it_is_read_in_never_appears(library: Library, pause: Pause) -> None:
     with pause("models"):
-        added = await library.add("brief.md", "A life of moments.")
+        added = await library.add("brief.md", unread("A life of moments."))
 
         async def under_way() -> bool:
             return bool((await library.listed())["brief.md"]["status"] == "PROCESSING")

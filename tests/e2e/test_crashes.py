@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.e2e.client import Api, Json
-from tests.e2e.library import Library, eventually, external_id_of, succeed
+from tests.e2e.library import Library, eventually, external_id_of, succeed, unread
 from tests.stack import RunningStack
 
 DOCUMENTS = 20
@@ -17,7 +17,7 @@ DOCUMENTS = 20
 
 def body_of(number: int) -> str:
     """Enough for a few passages, told apart by the number."""
-    lines = [f"Line {line} of ledger {number} names a cask of cider." for line in range(60)]
+    lines = [unread(f"Line {line} of ledger {number} names a cask of cider.") for line in range(60)]
     return f"# Ledger {number}\n\n" + "\n\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.e2e.client import Api, Json
 from tests.e2e.conftest import Pause
-from tests.e2e.library import Library, eventually, failure, follow_job, succeed
+from tests.e2e.library import Library, eventually, failure, follow_job, succeed, unread
 
 
 async def job(api: Api, job_id: str) -> Json:
@@ -13,7 +13,7 @@ async def job(api: Api, job_id: str) -> Json:
 
 async def stuck(library: Library, external_id: str) -> str:
     """The job of a document that waits for the sleeping model."""
-    job_id = str((await library.add(external_id, "Words that wait for a model."))["job"]["id"])
+    job_id = str((await library.add(external_id, unread("Words that wait.")))["job"]["id"])
 
     async def embedding() -> bool:
         return bool((await job(library.api, job_id))["progress"]["stage"] == "EMBED")

@@ -132,7 +132,7 @@ class AnswerStage:
         events: list[StoredEvent] = []
         name = answer_stream_of(await self.job(asked))
         tail = await self.streams.tail(name)
-        while tail and (not events or events[-1].position != tail):
+        while tail and (not events or events[-1].position.sequence < tail.sequence):
             batch = await self.streams.read(name, after)
             if not batch:
                 # It begins after a floor: its head was lost.

@@ -58,6 +58,8 @@ class OpenAIServer:
             for number, word in enumerate(text.split(" ")):
                 if behaviour == "cut" and number == 1:
                     raise ConnectionResetError
+                if behaviour == "stall" and number == 1:
+                    await asyncio.Event().wait()
                 delta = {
                     "index": 0,
                     "delta": {"content": (" " if number else "") + word},

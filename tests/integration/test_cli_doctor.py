@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from lorebase.cli.doctor_findings import Level
 from lorebase.cli.doctor_machine import check_port
@@ -97,14 +98,16 @@ def test_an_api_that_knows_the_key_is_well_and_one_that_does_not_is_a_failure(
     assert unknown == "fail  API: The API key is not valid."
 
 
-def test_a_port_where_another_lorebase_listens_is_no_failure(
+def test_a_port_where_another_lorebase_listens_is_a_warning_unless_the_parts_run_elsewhere(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, server: FakeApiServer
 ) -> None:
     port = int(server.url.split(":")[2].partition("/")[0])
     taken = settings.model_copy(update={"port": port})
     assert check_port(taken, None).level is Level.FAIL
     server.lives = True
-    assert check_port(taken, None).level is Level.OK
+    assert check_port(taken, None).level is Level.WARN
+    deployed = taken.model_copy(update={"database_url": SecretStr("postgresql+asyncpg://elsewhere")})
+    assert check_port(deployed, None).level is Level.OK
 
 
 async def test_a_real_valkey_says_its_version(redis_url: str) -> None:

@@ -92,9 +92,16 @@ def check_port(settings: Settings, stack: StackStatus | None) -> Finding:
         ensure_free(settings.host, settings.port)
     except PortTaken as error:
         if http_is_ok(reachable_host(settings.host), settings.port, "/livez"):
-            return ok("port", f"{settings.port}: another Lorebase listens there")
+            return _other_lorebase(settings)
         return fail("port", error.message, "stop that program, or set LOREBASE_PORT")
     return ok("port", f"{settings.port} is free")
+
+
+def _other_lorebase(settings: Settings) -> Finding:
+    detail = f"{settings.port}: a Lorebase that was not started from this home listens there"
+    if settings.database_url is not None:
+        return ok("port", detail)
+    return warn("port", detail, "set LOREBASE_PORT to start another one here")
 
 
 def check_stack(stack: StackStatus | None) -> Finding:

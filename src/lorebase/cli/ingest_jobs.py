@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -87,16 +87,24 @@ class JobFollower:
 
     async def listen(self) -> None:
         """Takes in what the stream tells, for as long as there is one."""
-        variables = {"workspaceId": self._workspace_id}
+        variables: dict[str, object] = {"workspaceId": self._workspace_id}
         try:
-            async with aclosing(
-                self._client.subscribe("follow-workspace-jobs", variables, self._doubt)
-            ) as events:
-                async for event in events:
+            while True:
+                async for event in self._events(variables):
+                    variables["after"] = event["cursor"]
                     self._note(event)
+                # A workspace's stream has no end of its own: one that ends is opened again at its place.
+                self._doubt()
+                await asyncio.sleep(self._pace.ask_round)
         except (ApiRefused, ApiUnreachable):
             # Asking for the jobs one by one is slower, and enough.
             self._doubt()
+
+    async def _events(self, variables: dict[str, object]) -> AsyncIterator[Json]:
+        stream = self._client.subscribe("follow-workspace-jobs", variables, self._doubt)
+        async with aclosing(stream) as events:
+            async for event in events:
+                yield event
 
     async def ask_until_all_ended(self) -> None:
         """Asks for the jobs that the stream is silent about; returns when none is open and none will come.

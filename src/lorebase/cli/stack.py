@@ -39,7 +39,7 @@ def status() -> None:
         raise NotRunning("Lorebase is not running. Start it with `make run` or `lorebase up --detach`.")
     screen = console()
     screen.print(f"{found.url} · {found.phase}", markup=False)
-    show_rows(screen, HEADINGS, [_row(part) for part in found.parts], wide=WIDE)
+    show_rows(screen, HEADINGS, [row_of(part) for part in found.parts], wide=WIDE)
     screen.print(f"logs: {found.home / 'logs'}", markup=False)
     if found.phase is Phase.FAILED:
         raise typer.Exit(ExitCode.FAILED)
@@ -51,6 +51,7 @@ def down() -> None:
     typer.echo("Lorebase has stopped." if stopped else "Lorebase was not running.")
 
 
-def _row(part: PartStatus) -> Row:
+def row_of(part: PartStatus) -> Row:
+    """The cells of a part, as HEADINGS says."""
     memory = "" if part.rss_bytes is None else f"{part.rss_bytes / MIB:.0f}"
     return (part.title, part.state, str(part.pid or ""), str(part.restarts), memory, part.address)

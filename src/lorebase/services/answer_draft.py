@@ -50,11 +50,10 @@ class AnswerDraft:
 
     def evidence(self) -> Evidence:
         """What bears out the text that was sent; nothing does for words that are not the model's."""
-        sent = len(self.stream.text)
-        markers = [marker for marker in self.said.markers if marker.end <= sent]
         if not self.said.text.strip():
             return Evidence()
-        return find_evidence(self.stream.text, markers, [self.passages[n - 1].chunk for n in self.said.cited])
+        cited = [self.passages[n - 1].chunk for n in self.said.cited]
+        return find_evidence(self.stream.text, self.said.markers, cited)
 
     def unfinished(self) -> dict[str, object]:
         """What is kept while the answer is made."""

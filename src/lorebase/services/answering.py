@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from contextlib import aclosing
 
 from lorebase.core.config import Settings
@@ -114,11 +116,10 @@ class AnswerHandler:
                 await self._generate(draft, control)
             await self._show(draft, draft.silence())
             await draft.stream.flush()
-            ended = await self._finish(job, draft)
+            ended = await _to_its_end(self._finish(job, draft))
         finally:
             if ended is None:
                 await self._keep(job, draft.cut_short())
-        await draft.stream.send(AnswerCompletedEvent(answer_id=job.subject_id, finish_reason=draft.finish))
         return ended
 
     async def _retrieve(self, draft: AnswerDraft, control: JobControl) -> None:
@@ -177,6 +178,7 @@ class AnswerHandler:
             if ended is None:
                 raise LeaseLost("Another worker has the answer.")
             await uow.commit()
+        await draft.stream.send(AnswerCompletedEvent(answer_id=job.subject_id, finish_reason=draft.finish))
         return ended
 
     async def _keep(self, job: Job, changes: dict[str, object]) -> None:
@@ -185,3 +187,17 @@ class AnswerHandler:
             if await uow.jobs.start(job.id, job.fence):
                 await change_answer(uow, job, changes)
                 await uow.commit()
+
+
+async def _to_its_end(work: Coroutine[None, None, Job]) -> Job:
+    """The result of the work, also when this is cancelled meanwhile.
+
+    A heartbeat that finds the job ended takes the lease for lost and cancels its worker, which then could not
+    tell anybody any more what it has committed.
+    """
+    ending = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        await asyncio.wait({ending})
+        return ending.result()

@@ -37,8 +37,11 @@ class ScriptedClient:
         self.jobs: dict[str, Json] = {}
         self.asked: Counter[str] = Counter()
         self.asked_documents = 0
+        self.told = 0
         self.events: asyncio.Queue[Json] = asyncio.Queue()
         self.on_upload: Callable[[str], None] = lambda key: None
+        self.listened: list[str | None] = []
+        self.completes_at: set[str] = set()
         self.unreachable = False
         self.document_status = "PENDING"
         self.makes_jobs = True
@@ -69,14 +72,23 @@ class ScriptedClient:
     async def subscribe(
         self, name: str, variables: Json, interrupted: Callable[[], None]
     ) -> AsyncGenerator[Json]:
+        self.listened.append(variables.get("after"))
         while True:
-            yield await self.events.get()
+            event = await self.events.get()
+            yield event
+            if event["cursor"] in self.completes_at:
+                return
 
     def end(self, key: str, status: str = "SUCCEEDED", failure: Json | None = None) -> None:
         """Tells of an end in the stream."""
         kind = "JobSucceeded" if status == "SUCCEEDED" else "JobFailed"
         job = {"id": f"job of {key}", "status": status}
-        self.events.put_nowait({"__typename": kind, "job": job, "failure": failure})
+        self.tell(kind, job=job, failure=failure)
+
+    def tell(self, kind: str, **fields: object) -> None:
+        """Puts an event into the stream."""
+        self.told += 1
+        self.events.put_nowait({"__typename": kind, "cursor": str(self.told), **fields})
 
 
 def files(*keys: str) -> list[SourceFile]:
@@ -205,6 +217,15 @@ async def test_an_api_that_goes_away_while_jobs_run_ends_the_run() -> None:
         await ingest(client, "a")
 
 
+async def test_a_stream_that_ends_is_opened_again_at_its_place() -> None:
+    client = ScriptedClient()
+    client.completes_at = {"1", "2"}
+    client.on_upload = client.end
+    outcome = await ingest(client, "a", "b", "c")
+    assert sorted(outcome.ready) == ["a", "b", "c"]
+    assert client.listened == [None, "1", "2"]
+
+
 async def test_a_lost_end_is_found_by_asking_though_others_keep_the_stream_busy() -> None:
     client = ScriptedClient()
     client.jobs["job of a"] = {"id": "job of a", "status": "SUCCEEDED", "error": None}
@@ -279,13 +300,11 @@ async def test_progress_and_delays_of_our_jobs_alone_are_told() -> None:
     jobs.accept("ours", "a")
     for job_id in ("theirs", "ours"):
         progress = {"stage": "PARSE", "completed": 1, "total": 2}
-        for event in (
-            {"__typename": "JobProgressed", "progress": progress},
-            {"__typename": "JobRetried", "nextAttemptAt": "2026-01-31T12:00:00Z"},
-            {"__typename": "SomethingNew"},
-        ):
-            client.events.put_nowait({**event, "job": {"id": job_id, "status": "RUNNING"}})
-    client.events.put_nowait({"__typename": "StreamReset", "snapshot": {"id": "ws_1"}})
+        job = {"id": job_id, "status": "RUNNING"}
+        client.tell("JobProgressed", job=job, progress=progress)
+        client.tell("JobRetried", job=job, nextAttemptAt="2026-01-31T12:00:00Z")
+        client.tell("SomethingNew", job=job)
+    client.tell("StreamReset", snapshot={"id": "ws_1"})
     await heard(client, jobs)
     assert listener.told == [("progressed", "a", "PARSE"), ("delayed", "a")]
 

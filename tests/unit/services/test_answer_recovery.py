@@ -155,6 +155,41 @@ async def test_a_frozen_worker_cannot_finish_over_the_next_one(stage: AnswerStag
     assert joined(events) == "Another answer [1]."
 
 
+async def test_a_worker_that_nobody_told_of_its_successor_commits_nothing(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    taken: list[Answer] = []
+
+    async def freeze() -> None:
+        stage.world.clock.advance(LEASE_SECONDS + 1)
+        async with stage.world.units.for_system() as uow:
+            assert await uow.jobs.claim(asked.answer.job_id, timedelta(hours=1)) is not None
+            await uow.commit()
+        taken.append(await stage.answer(asked))
+
+    stage.model.scripts.append([*SENTENCE, freeze])
+    answer = await stage.run(asked)
+    assert [answer] == taken
+    assert "AnswerCompleted" not in await stage.told(asked)
+    job = await stage.job(asked)
+    assert (job.status, job.fence) == (JobStatus.RUNNING, 2)
+
+
+async def test_a_rerun_leaves_nothing_of_the_attempt_before(stage: AnswerStage) -> None:
+    asked = await stage.ask()
+    stage.model.scripts.append([*SENTENCE, Transient("busy")])
+    before = await stage.run(asked)
+    assert before.text == TEXT
+    assert before.citations
+    seen: list[Answer] = []
+
+    async def look() -> None:
+        seen.append(await stage.answer(asked))
+
+    stage.model.scripts.append([look, "NO_EVIDENCE"])
+    await stage.run(asked)
+    assert [(answer.text, answer.citations) for answer in seen] == [("", ())]
+
+
 async def test_cancelling_keeps_the_text_so_far_and_its_evidence(stage: AnswerStage) -> None:
     asked = await stage.ask()
     reader = stage.follow(asked, doubt_seconds=TRUSTING)

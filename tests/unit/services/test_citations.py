@@ -146,6 +146,12 @@ def test_numbers_of_the_passage_itself_are_quoted_and_cite_nothing() -> None:
     assert evidence.support == 1.0
 
 
+def test_a_part_of_a_sentence_with_numbers_of_its_own_is_quoted_as_that_part() -> None:
+    paper = "As shown by Smith [2, 7], they may wait for ever, unless somebody wakes them."
+    [citation] = find_evidence("As shown by Smith ［2, 7］, they may wait [1]", [a_chunk(paper)]).citations
+    assert citation.quote == "As shown by Smith [2, 7], they may wait"
+
+
 def test_what_was_broken_up_is_still_found_word_for_word() -> None:
     wiki = "See [the manual](https://docs.example) and <b>wait</b>. Then go on."
     said = read("See [the manual](https://docs.example) and <b>wait</b>. [1]", 1)
