@@ -67,7 +67,7 @@ class StreamReader:
                     return
                 for event in merged(batch):
                     self.position = event.position
-                    self.ended = event.is_terminal
+                    self.ended = event.is_terminal and self._subject.ends
                     yield event
         except Unavailable:
             self.reachable = False

@@ -34,6 +34,11 @@ class StreamSubject(Protocol):
         """Its stream."""
         ...
 
+    @property
+    def ends(self) -> bool:
+        """Whether a terminal event ends the stream."""
+        ...
+
     async def end(self) -> SubjectEnd | None:
         """How it ended; None while it goes on. NotFound when it is gone."""
         ...
@@ -41,6 +46,8 @@ class StreamSubject(Protocol):
 
 class JobSubject:
     """One job."""
+
+    ends = True
 
     def __init__(self, units: UnitOfWorkFactory, workspace_id: UUID, job_id: UUID) -> None:
         self._units = units
@@ -55,6 +62,8 @@ class JobSubject:
 
 class AnswerSubject:
     """One answer."""
+
+    ends = True
 
     def __init__(self, units: UnitOfWorkFactory, workspace_id: UUID, answer_id: UUID) -> None:
         self._units = units
@@ -71,6 +80,8 @@ class AnswerSubject:
 
 class WorkspaceSubject:
     """All jobs of a workspace: never at an end."""
+
+    ends = False
 
     def __init__(self, workspace_id: UUID) -> None:
         self.name = StreamName(kind=StreamKind.WORKSPACE_JOBS, workspace_id=workspace_id, id=workspace_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -13,6 +13,7 @@ from lorebase.schemas.answers import Answer, AnswerStatus, Asked, FinishReason
 from lorebase.schemas.events import (
     AnswerCompletedEvent,
     AnswerFailedEvent,
+    StreamEvent,
     StreamKind,
     StreamName,
     StreamPosition,
@@ -22,6 +23,7 @@ from lorebase.schemas.jobs import JobStatus
 from lorebase.services.answer_draft import NO_EVIDENCE_TEXT
 from tests.factories import add_tenant, make_settings
 from tests.fakes.answer_stage import AnswerStage, joined
+from tests.fakes.event_stream import FakeEventStream
 from tests.fakes.faults import Crash, Faults
 from tests.fakes.job_stage import until
 from tests.fakes.world import World
@@ -188,6 +190,28 @@ async def test_a_rerun_leaves_nothing_of_the_attempt_before(stage: AnswerStage) 
     stage.model.scripts.append([look, "NO_EVIDENCE"])
     await stage.run(asked)
     assert [(answer.text, answer.citations) for answer in seen] == [("", ())]
+
+
+async def test_a_heartbeat_that_finds_the_job_ended_does_not_silence_its_end(stage: AnswerStage) -> None:
+    """It takes the lease for lost and cancels the worker between the commit and the last event."""
+    asked = await stage.ask()
+    running: list[asyncio.Task[Answer]] = []
+
+    class Interrupted(FakeEventStream):
+        async def append(
+            self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
+        ) -> int:
+            if events[-1].type == "AnswerCompleted":
+                running[0].cancel()
+                await asyncio.sleep(0.01)
+            return await super().append(name, events, fence=fence, floor=floor)
+
+    stage.streams = Interrupted(stage.world.clock)
+    stage.model.scripts.append([*SENTENCE])
+    running.append(asyncio.create_task(stage.run(asked)))
+    await asyncio.wait(running)
+    assert (await stage.told(asked))[-1] == "AnswerCompleted"
+    assert (await stage.job(asked)).status is JobStatus.SUCCEEDED
 
 
 async def test_cancelling_keeps_the_text_so_far_and_its_evidence(stage: AnswerStage) -> None:

@@ -348,6 +348,18 @@ async def test_a_workspace_filter_hides_other_jobs_but_keeps_places(world: World
     assert only.position.sequence > 2
 
 
+async def test_a_workspace_stream_goes_on_after_the_end_of_a_job(world: World, tenant: Tenant) -> None:
+    async with aclosing(service(world).workspace_job_events(tenant.principal, None, None)) as events:
+        everything = asyncio.create_task(some_of(events, 20))
+        await asyncio.sleep(0.02)
+        await a_job(world, tenant)
+        await world.run_all()
+        await asyncio.sleep(0.05)
+        assert not everything.done()
+        everything.cancel()
+        await asyncio.gather(everything, return_exceptions=True)
+
+
 async def test_a_workspace_stream_missed_in_an_outage_says_so(world: World, tenant: Tenant) -> None:
     await a_job(world, tenant)
     world.streams.down = True
