@@ -151,8 +151,8 @@ class AnswerStage:
         return [event.type for event in await self.events(asked)]
 
     def service(self, **given: float) -> StreamService:
-        """For followers; PostgreSQL is asked whenever a stream is silent, unless told otherwise."""
-        pace = {"poll_seconds": 0.01, "doubt_seconds": 0.0, **given}
+        """For followers, who end by what the stream says or not within the test, unless told otherwise."""
+        pace = {"poll_seconds": 0.01, "doubt_seconds": 3600.0, **given}
         return StreamService(
             units=self.world.units,
             streams=self.streams,

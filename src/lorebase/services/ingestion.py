@@ -95,6 +95,10 @@ class IngestionHandler:
         status = DocumentStatus.ACCEPTED
         if final:
             status = DocumentStatus.QUARANTINED if error.code in PARSER_BROKE else DocumentStatus.FAILED
+            version = await uow.versions.by_generation(job.subject_id, job.generation)
+            if version is not None and version.file_name:
+                # Nothing was read that could name it, and a list of failures needs names.
+                await uow.documents.set_title_if_untitled(job.subject_id, job.generation, version.file_name)
         await uow.documents.set_status(job.subject_id, job.generation, status, expected=UNFINISHED)
 
     async def cancelled(self, uow: UnitOfWork, job: Job) -> None:

@@ -31,8 +31,6 @@ from tests.integration.services.conftest import LEASE_SECONDS
 SENTENCE = "A task is cancelled by calling its cancel method [1]. Nobody waits for an empty queue [2]."
 PIECES = [f"{word} " for word in SENTENCE.split(" ")]
 DEADLINE_SECONDS = 60
-# Followers that trust the stream end by what it says, or not within the test.
-TRUSTING = 3600.0
 
 
 @pytest.fixture
@@ -88,12 +86,12 @@ async def come_to_rest(stage: AnswerStage, asked: Asked) -> Answer:
     return await stage.answer(asked)
 
 
-async def follow(stage: AnswerStage, asked: Asked, **given: float) -> Reader:
+async def follow(stage: AnswerStage, asked: Asked) -> Reader:
     """Follows an answer from the moment on at which its stream is there."""
     async with asyncio.timeout(DEADLINE_SECONDS):
         while await stage.streams.tail(answer_stream_of(await stage.job(asked))) is None:
             await asyncio.sleep(0.005)
-    return await stage.follow(asked, **given)
+    return await stage.follow(asked)
 
 
 async def test_a_question_is_answered_with_citations_that_stand_in_the_document(
@@ -101,7 +99,7 @@ async def test_a_question_is_answered_with_citations_that_stand_in_the_document(
 ) -> None:
     server.completions = [SENTENCE]
     asked = await stage.ask()
-    reader = asyncio.create_task(follow(stage, asked, doubt_seconds=TRUSTING))
+    reader = asyncio.create_task(follow(stage, asked))
     answer = await stage.run(asked)
     assert (answer.status, answer.text, answer.finish_reason) == (
         AnswerStatus.COMPLETED,
@@ -138,7 +136,7 @@ async def test_every_place_of_a_finished_stream_resumes_with_what_followed(
     stored = await stage.stored(asked)
     assert [event.position.sequence for event in stored] == [*range(1, len(stored) + 1)]
     for number, event in enumerate(stored[:-1], start=1):
-        rest = await stage.follow(asked, event.position, doubt_seconds=TRUSTING)
+        rest = await stage.follow(asked, event.position)
         assert rest.events == [later.event for later in merged(stored[number:])]
 
 
@@ -209,7 +207,7 @@ async def test_a_refused_key_fails_the_answer_and_tells_its_readers(
 ) -> None:
     server.script = ["401"]
     asked = await stage.ask()
-    reader = asyncio.create_task(follow(stage, asked, doubt_seconds=TRUSTING))
+    reader = asyncio.create_task(follow(stage, asked))
     answer = await stage.run(asked)
     assert answer.status is AnswerStatus.FAILED
     assert answer.error is not None
@@ -224,7 +222,7 @@ async def test_an_answer_is_cancelled_while_its_provider_hangs(
     server.script = ["stall"]
     server.completions = ["Some words."]
     asked = await stage.ask()
-    reader = asyncio.create_task(follow(stage, asked, doubt_seconds=TRUSTING))
+    reader = asyncio.create_task(follow(stage, asked))
     running = asyncio.create_task(stage.run(asked))
     async with asyncio.timeout(DEADLINE_SECONDS):
         while "AnswerDelta" not in await stage.told(asked):
@@ -238,7 +236,7 @@ async def test_an_answer_is_cancelled_while_its_provider_hangs(
 
 async def test_a_waiting_answer_that_is_cancelled_ends_its_readers(stage: AnswerStage) -> None:
     asked = await stage.ask()
-    reader = asyncio.create_task(follow(stage, asked, doubt_seconds=TRUSTING))
+    reader = asyncio.create_task(follow(stage, asked))
     await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
     assert (await reader).told == ["AnswerCompleted"]
     await stage.runner().run_due(JobLane.ANSWERS)
@@ -285,7 +283,7 @@ async def test_many_questions_are_each_answered_once_by_many_workers(
     stage: AnswerStage, server: OpenAIServer
 ) -> None:
     asked = await asyncio.gather(*(stage.ask(f"Question {number}?") for number in range(12)))
-    readers = [asyncio.create_task(follow(stage, one, doubt_seconds=TRUSTING)) for one in asked]
+    readers = [asyncio.create_task(follow(stage, one)) for one in asked]
     workers = [stage.runner() for _ in range(3)]
     async with asyncio.timeout(DEADLINE_SECONDS):
         while await asyncio.gather(*(worker.run_due(JobLane.ANSWERS) for worker in workers)) != [0, 0, 0]:

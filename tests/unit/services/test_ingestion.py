@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -358,3 +359,17 @@ async def test_passages_leave_room_for_their_header_in_what_the_model_reads(
     longest = max(chunk.token_count for chunk in await world.searchable(tenant, accepted.document.id))
     model = next(iter(world.database.state.models.values()))
     assert 0 < longest <= model.max_input_tokens - HEADER_TOKENS
+
+
+async def test_a_document_that_could_not_be_read_is_known_by_its_file_name(
+    world: World, tenant: Tenant
+) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"Some text."
+
+    world.parser.failures = [DocumentRefused("Broken.", code=ErrorCode.CORRUPT)]
+    upload = await world.documents.store(tenant.principal, content(), "minutes of May.txt", "text/plain")
+    accepted = await world.upsert(tenant, "Unused.", upload=upload)
+    await world.run_all()
+    assert world.document(accepted.document.id).status is DocumentStatus.FAILED
+    assert world.document(accepted.document.id).title == "minutes of May.txt"

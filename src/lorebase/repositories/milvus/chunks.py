@@ -11,7 +11,7 @@ from lorebase.repositories.milvus.conditions import NEVER, Comparison, Condition
 from lorebase.repositories.milvus.connection import MilvusConnection, MilvusConnections
 from lorebase.repositories.milvus.errors import PartitionMissing, translated
 from lorebase.repositories.milvus.filters import document_condition, query_condition
-from lorebase.repositories.milvus.rendering import Dialect, render
+from lorebase.repositories.milvus.rendering import Dialect, Expression, render
 from lorebase.repositories.milvus.rows import Cell, row
 from lorebase.schemas.search import ChunkVector, PartitionAddress, ScoredChunk, VectorQuery
 
@@ -120,6 +120,21 @@ class MilvusChunkIndex:
         if condition == NEVER or query.limit < 1:
             return []
         expression = render(condition, connection.dialect)
+        breadth, widest = _breadth(query, connection.dialect), connection.dialect.filtered_breadth
+        found = await self._nearest(connection, address, query, expression, breadth)
+        if len(found) < query.limit and breadth < widest:
+            # Passages of other knowledge bases stood nearer, and HNSW looked no farther.
+            found = await self._nearest(connection, address, query, expression, widest)
+        return found
+
+    async def _nearest(
+        self,
+        connection: MilvusConnection,
+        address: PartitionAddress,
+        query: VectorQuery,
+        expression: Expression,
+        breadth: int,
+    ) -> list[ScoredChunk]:
         try:
             with translated("search"):
                 answer = await connection.client.search(
@@ -131,10 +146,7 @@ class MilvusChunkIndex:
                     limit=query.limit,
                     output_fields=_FOUND_FIELDS,
                     partition_names=[address.partition],
-                    search_params={
-                        "metric_type": "COSINE",
-                        "params": {"ef": _breadth(query, connection.dialect)},
-                    },
+                    search_params={"metric_type": "COSINE", "params": {"ef": breadth}},
                     consistency_level="Bounded",
                     timeout=self._timeout,
                 )
