@@ -120,11 +120,11 @@ class MilvusChunkIndex:
         if condition == NEVER or query.limit < 1:
             return []
         expression = render(condition, connection.dialect)
-        breadth, widest = _breadth(query, connection.dialect), connection.dialect.filtered_breadth
-        found = await self._nearest(connection, address, query, expression, breadth)
-        if len(found) < query.limit and breadth < widest:
-            # Passages of other knowledge bases stood nearer, and HNSW looked no farther.
-            found = await self._nearest(connection, address, query, expression, widest)
+        found: list[ScoredChunk] = []
+        for breadth in _breadths(query, connection.dialect):
+            found = await self._nearest(connection, address, query, expression, breadth)
+            if len(found) >= query.limit:
+                break
         return found
 
     async def _nearest(
@@ -167,9 +167,14 @@ def _of_generation(generation: int) -> Condition:
     return Comparison(Field(c.GENERATION), "==", generation)
 
 
-def _breadth(query: VectorQuery, dialect: Dialect) -> int:
-    narrowed = query.filter is not None or query.document_ids is not None
-    return max(2 * query.limit, _LEAST_BREADTH, dialect.filtered_breadth if narrowed else 0)
+def _breadths(query: VectorQuery, dialect: Dialect) -> list[int]:
+    """How far to look, and how much farther when that is not enough.
+
+    A partition holds all knowledge bases of a tenant, so every search filters. Where passages of others stand
+    nearer to the query, HNSW looks at those first, and gives up before it comes to ours.
+    """
+    first = max(2 * query.limit, _LEAST_BREADTH, dialect.filtered_breadth)
+    return [first, dialect.widest_breadth] if first < dialect.widest_breadth else [first]
 
 
 def _batches(chunks: Sequence[ChunkVector]) -> Iterator[list[dict[str, Cell]]]:
