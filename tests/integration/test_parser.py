@@ -24,7 +24,8 @@ from lorebase.schemas.parsing import ParsedDocument
 from tests.factories_files import RawDocx, docx, pdf_with_content, raw_pdf, simple_pdf
 
 LIMITS = limits_of(ContentSettings())
-SLOW_HTML = b"<a href=x>" * 500_000 + b"end"
+# Some five seconds of work, so that the fastest machine needs longer than the limits of these tests.
+SLOW_HTML = b"<a href=x>" * 2_000_000 + b"end"
 BOUND_SECONDS = 60.0
 
 
@@ -253,6 +254,15 @@ async def test_a_flate_bomb_stays_within_its_memory(tmp_path: Path) -> None:
             ErrorCode.DECOMPRESSION_LIMIT,
             ErrorCode.PARSE_CRASHED,
         )
+        assert await is_alive(parser, tmp_path)
+    finally:
+        await parser.close()
+
+
+async def test_a_page_that_needs_more_memory_than_allowed_is_not_called_empty(tmp_path: Path) -> None:
+    parser = SubprocessParser(replace(LIMITS, memory_bytes=256 << 20))
+    try:
+        assert await refusal(parser, tmp_path, SLOW_HTML, MediaType.HTML) is ErrorCode.DECOMPRESSION_LIMIT
         assert await is_alive(parser, tmp_path)
     finally:
         await parser.close()

@@ -12,6 +12,7 @@ from lorebase.ports.job_queue import JobQueue
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.answers import Answer, Ask, Asked, Conversation, ConversationOrder, Message
 from lorebase.schemas.filters import ConversationFilter
+from lorebase.schemas.jobs import JobStatus
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require, require_any
@@ -69,12 +70,14 @@ class AnswerService:
             if await replay.earlier() is not None or answer.is_terminal:
                 return answer
             job = await uow.jobs.request_cancel(answer.job_id)
-            if job.is_terminal:
+            if job.status is JobStatus.CANCELLED:
                 await note_cancelled(uow, job)
             await replay.keep(answer_id=answer_id)
             answer = await uow.answers.get(answer_id)
             await uow.commit()
-        await self._notices.send(stopped=[job])
+        # A worker that was faster has told the end itself.
+        if job.status is JobStatus.CANCELLED or not job.is_terminal:
+            await self._notices.send(stopped=[job])
         return answer
 
     async def get_many(self, principal: Principal, ids: Sequence[UUID]) -> list[Answer]:

@@ -28,8 +28,9 @@ def tidy_label(text: str, field: list[str]) -> str:
 
 def tidied(text: str) -> str:
     """The text in NFC on one line, without control characters, bidi controls and lone surrogates."""
-    one_line = _SPACES.sub(" ", unicodedata.normalize("NFC", text))
-    return "".join(character for character in one_line if _shows(character)).strip()
+    # Removed first: what they kept apart may be two spaces, or a letter and its accent.
+    shown = "".join(character for character in text if character.isspace() or _shows(character))
+    return _SPACES.sub(" ", unicodedata.normalize("NFC", shown)).strip()
 
 
 def _shows(character: str) -> bool:

@@ -8,11 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from lorebase.core.errors import ErrorCode, Permanent, Transient, Unavailable
-from lorebase.schemas.answers import Answer, AnswerStatus, Asked, FinishReason
+from lorebase.core.errors import ErrorCode, Transient, Unavailable
+from lorebase.schemas.answers import Answer, AnswerStatus, Asked
 from lorebase.schemas.events import (
-    AnswerCompletedEvent,
-    AnswerFailedEvent,
     StreamEvent,
     StreamKind,
     StreamName,
@@ -213,43 +211,6 @@ async def test_a_heartbeat_that_finds_the_job_ended_does_not_silence_its_end(sta
     assert (await stage.job(asked)).status is JobStatus.SUCCEEDED
 
 
-async def test_cancelling_keeps_the_text_so_far_and_its_evidence(stage: AnswerStage) -> None:
-    asked = await stage.ask()
-    reader = stage.follow(asked)
-    runner = stage.runner()
-
-    async def cancel() -> None:
-        await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
-        await runner.notice_cancel(asked.answer.job_id)
-        await forever()
-
-    stage.model.scripts.append([*SENTENCE[:4], cancel])
-    await runner.run(asked.answer.job_id)
-    answer = await stage.answer(asked)
-    assert (answer.status, answer.finish_reason) == (AnswerStatus.CANCELLED, FinishReason.CANCELLED)
-    assert answer.text == "A task is cancelled by calling its cancel method [1]"
-    assert answer.citations[0].quote == "A task is cancelled by calling its cancel method"
-    assert (answer.model, answer.error) == ("fake-chat", None)
-    assert (await stage.job(asked)).status is JobStatus.CANCELLED
-    followed = await reader
-    assert followed.text == answer.text
-    assert followed.events[-1] == AnswerCompletedEvent(
-        answer_id=answer.id, finish_reason=FinishReason.CANCELLED
-    )
-    assert stage.model.closed == 1
-
-
-async def test_an_answer_cancelled_while_nobody_worked_on_it_keeps_what_was_said(stage: AnswerStage) -> None:
-    asked = await stage.ask()
-    stage.model.scripts.append([*SENTENCE[:2], Transient("busy")])
-    await stage.run(asked)
-    reader = stage.follow(asked)
-    answer = await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
-    assert (answer.status, answer.text) == (AnswerStatus.CANCELLED, "A task is cancelled by")
-    followed = await reader
-    assert (followed.text, followed.told[-1]) == (answer.text, "AnswerCompleted")
-
-
 async def test_a_worker_that_shuts_down_gives_the_answer_back(stage: AnswerStage) -> None:
     asked = await stage.ask()
     reader = stage.follow(asked)
@@ -399,62 +360,6 @@ async def test_an_outage_of_postgres_at_the_end_costs_a_rerun_and_no_answer(stag
     assert (await stage.follow(asked)).text == TEXT
 
 
-async def test_a_failed_answer_ends_its_readers_at_once(stage: AnswerStage) -> None:
-    asked = await stage.ask()
-    reader = stage.follow(asked)
-    stage.model.scripts.append([*SENTENCE[:2], Permanent("refused", code=ErrorCode.MODEL_REFUSED)])
-    answer = await stage.run(asked)
-    assert answer.error is not None
-    followed = await reader
-    assert followed.events[-1] == AnswerFailedEvent(answer_id=answer.id, error=answer.error)
-    assert followed.text == answer.text == "A task is cancelled by"
-
-
-async def test_a_waiting_answer_that_is_cancelled_ends_its_readers_at_once(stage: AnswerStage) -> None:
-    asked = await stage.ask()
-    reader = stage.follow(asked)
-    await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
-    assert (await reader).told == ["AnswerCompleted"]
-
-
-async def test_cancelling_the_job_ends_the_answer_s_readers_too(stage: AnswerStage) -> None:
-    asked = await stage.ask()
-    reader = stage.follow(asked)
-    await stage.world.jobs.cancel(stage.tenant.principal, asked.answer.job_id)
-    assert (await reader).told == ["AnswerCompleted"]
-    assert (await stage.answer(asked)).status is AnswerStatus.CANCELLED
-
-
-async def test_an_answer_that_kills_its_workers_ends_for_its_readers(stage: AnswerStage) -> None:
-    asked = await stage.ask()
-    reader = stage.follow(asked)
-    for _ in range(stage.world.settings.job_attempts_maximum):
-        await die_in_mid_answer(stage, asked)
-    answer = await stage.run(asked)
-    assert answer.status is AnswerStatus.FAILED
-    assert (await reader).told[-1] == "AnswerFailed"
-
-
-async def test_the_end_of_a_cancelled_answer_whose_stream_was_lost_shows_its_text(stage: AnswerStage) -> None:
-    asked = await stage.ask()
-    stage.model.scripts.append([*SENTENCE[:2], Transient("busy")])
-    await stage.run(asked)
-    stage.world.streams.lose(stream_of(asked))
-    await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
-    followed = await stage.follow(asked)
-    assert followed.told == ["StreamReset", "AnswerCompleted"]
-    assert followed.text == "A task is cancelled by"
-
-
-async def test_without_the_store_an_answer_is_cancelled_all_the_same(stage: AnswerStage) -> None:
-    asked = await stage.ask()
-    stage.world.streams.down = True
-    answer = await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
-    assert answer.status is AnswerStatus.CANCELLED
-    stage.world.streams.down = False
-    assert (await stage.follow(asked)).told == ["StreamReset", "AnswerCompleted"]
-
-
 async def test_no_reader_leaves_while_an_answer_is_tried_again(stage: AnswerStage) -> None:
     """However often: failures that are not final, deaths and outages say nothing that ends a reader."""
     asked = await stage.ask()
@@ -473,16 +378,6 @@ async def test_no_reader_leaves_while_an_answer_is_tried_again(stage: AnswerStag
     followed = await reader
     assert (followed.text, followed.holes) == (TEXT, 0)
     assert followed.told.count("AnswerCompleted") == 1
-
-
-async def test_an_answer_is_not_retried_once_it_ended(stage: AnswerStage) -> None:
-    asked = await stage.ask()
-    await stage.answers.cancel(stage.tenant.principal, asked.answer.id)
-    events = await stage.told(asked)
-    with pytest.raises(Exception, match="ask again"):
-        await stage.world.jobs.retry(stage.tenant.principal, asked.answer.job_id)
-    assert (await stage.job(asked)).status is JobStatus.CANCELLED
-    assert await stage.told(asked) == events
 
 
 async def test_a_rerun_without_evidence_forgets_what_was_said_before(stage: AnswerStage) -> None:

@@ -13,21 +13,19 @@ from hypothesis import strategies as st
 
 from lorebase.core.errors import ErrorCode, Permanent, Transient, Unavailable
 from lorebase.schemas.answers import Answer, AnswerStatus, Asked, FinishReason, TokenUsage
-from lorebase.schemas.documents import UpdateDocument
 from lorebase.schemas.events import (
     AnswerCitationEvent,
     AnswerCompletedEvent,
     AnswerDeltaEvent,
     AnswerFailedEvent,
-    AnswerRetrievedEvent,
     StreamEvent,
     StreamName,
 )
 from lorebase.schemas.jobs import JobStatus
 from lorebase.services.answer_draft import NO_EVIDENCE_TEXT
 from lorebase.services.answer_markers import NO_EVIDENCE
-from tests.factories import Tenant, add_tenant, make_settings
-from tests.fakes.answer_stage import QUESTION, QUEUES, TASKS, AnswerStage, joined, rewriting
+from tests.factories import Tenant, add_tenant
+from tests.fakes.answer_stage import QUEUES, TASKS, AnswerStage, joined, rewriting
 from tests.fakes.chat_model import USAGE
 from tests.fakes.event_stream import FakeEventStream
 from tests.fakes.world import World
@@ -102,19 +100,6 @@ async def test_everything_is_in_postgres_before_the_last_event(stage: AnswerStag
     assert watched.seen == [answer]
     assert answer.status is AnswerStatus.COMPLETED
     assert answer.citations
-
-
-async def test_the_passages_given_are_the_hits_told_and_kept(stage: AnswerStage) -> None:
-    stage.model.scripts.append(["Call its cancel method [1]."])
-    asked = await stage.ask()
-    answer = await stage.run(asked)
-    [told] = [event for event in await stage.events(asked) if isinstance(event, AnswerRetrievedEvent)]
-    assert told.hits == answer.retrieved
-    [prompt] = stage.model.prompts
-    assert len(re.findall(r"<passage ", prompt.user)) == len(answer.retrieved) == 2
-    first, second = prompt.user.index(TASKS[:30]), prompt.user.index(QUEUES[:30])
-    assert first < second
-    assert 'title="Tasks"' in prompt.user
 
 
 async def test_what_it_took_is_kept(stage: AnswerStage) -> None:
@@ -212,24 +197,6 @@ async def test_numbers_of_a_document_are_no_citations(stage: AnswerStage) -> Non
     [citation] = answer.citations
     assert citation.quote == line
     assert answer.support == 1.0
-
-
-async def test_a_document_deleted_between_search_and_prompt_is_left_out(stage: AnswerStage) -> None:
-    document = next(d for d in stage.world.database.state.documents.values() if d.title == "Tasks")
-    asked = await stage.ask()
-    await stage.world.documents.delete(stage.tenant.principal, document.id)
-    stage.model.scripts.append(["Nobody waits [1]."])
-    answer = await stage.run(asked)
-    assert {hit.document_id for hit in answer.retrieved}.isdisjoint({document.id})
-    assert TASKS[:20] not in stage.model.prompts[0].user
-
-
-async def test_titles_are_those_of_now(stage: AnswerStage) -> None:
-    document = next(d for d in stage.world.database.state.documents.values() if d.title == "Tasks")
-    change = UpdateDocument.model_validate({"id": document.id, "title": 'A "new"\ntitle'})
-    await stage.world.documents.update(stage.tenant.principal, change)
-    await stage.answered("So [1].")
-    assert 'title="A &#34;new&#34; title"' in stage.model.prompts[0].user
 
 
 async def test_an_outage_of_the_model_costs_no_attempt_and_ends_nothing(stage: AnswerStage) -> None:
@@ -350,46 +317,6 @@ async def test_a_pause_of_the_model_holds_no_words_back(world: World, tenant: Te
     stage.model.scripts.append(["Call ", "its ", "cancel", until_told, " method [1]."])
     answer = await stage.run(asked)
     assert answer.text == "Call its cancel method [1]."
-
-
-async def test_a_follow_up_is_made_to_stand_alone_before_the_search(stage: AnswerStage) -> None:
-    stage.model.scripts.append(["Call its cancel method [1]."])
-    first = await stage.ask()
-    await stage.run(first)
-    stage.world.clock.advance(1)
-    stage.model.completions.append(rewriting("Who waits for an empty queue?"))
-    stage.model.scripts.append(["Nobody [1]."])
-    second = await stage.ask("And who waits for that?", conversation_id=first.conversation.id)
-    answer = await stage.run(second)
-    [rewrite] = stage.model.rewritten
-    assert "And who waits for that?" in rewrite.user
-    assert "Call its cancel method" in rewrite.user
-    assert stage.world.embedder.calls[-1][1] == ("Who waits for an empty queue?",)
-    assert answer.citations[0].quote == "Nobody waits for an empty queue."
-    prompt = stage.model.prompts[-1].user
-    assert "And who waits for that?</question>" in prompt
-    assert f'role="user">{QUESTION}</history>' in prompt
-    assert "Call its cancel method.</history>" in prompt
-
-
-async def test_the_query_of_the_retrieval_goes_before_the_question(stage: AnswerStage) -> None:
-    await stage.answered("Nobody [1].", retrieval=stage.retrieval(query="empty queue"))
-    assert stage.world.embedder.calls[-1][1] == ("empty queue",)
-    assert f"{QUESTION}</question>" in stage.model.prompts[0].user
-
-
-async def test_a_retrieval_s_filter_and_mode_are_used(stage: AnswerStage) -> None:
-    await stage.answered("So [1].", retrieval=stage.retrieval(mode="KEYWORD"))
-    assert stage.world.index.queries == []
-
-
-async def test_the_number_of_passages_is_a_setting() -> None:
-    world = World(make_settings(answer_passages=1))
-    stage = AnswerStage(world, await add_tenant(world.database))
-    await stage.fill()
-    answer = await stage.answered("So [1] and so [2].")
-    assert len(answer.retrieved) == 1
-    assert answer.text == "So [1] and so."
 
 
 FRAGMENTS = [

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -28,6 +28,8 @@ UNSTORABLE = ["a\0b", "a\ud800b", "\udfff"]
 
 
 @given(text=st.text())
+@example(text="0 \x08\r0")
+@example(text="e\x07\u0301")
 def test_a_tidy_label_is_one_line_in_nfc_that_the_database_can_store(text: str) -> None:
     label = tidied(text)
     assert tidied(label) == label

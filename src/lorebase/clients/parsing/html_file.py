@@ -52,8 +52,9 @@ def _tree(text: str) -> tuple[etree._Element | None, bool]:
         return None, False
     try:
         root = etree.fromstring(encoded, parser)
-    except etree.XMLSyntaxError:
-        return None, False
+    except etree.XMLSyntaxError as error:
+        # Any text at all makes a tree; libxml2 says no more than this when it gets no more memory.
+        raise MemoryError from error
     deep = any("depth" in entry.message for entry in parser.error_log.filter_from_fatals())
     return root, deep
 

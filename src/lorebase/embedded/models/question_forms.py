@@ -32,11 +32,12 @@ INSTRUCTION = Form(
     re.compile(r"\bhow (do|can|could|should|would|to)\b"),
     re.compile(
         r"^(to|by|use|call|run|set|add|pass|click|select|choose|open|enter|type|install|create|make|write)\b"
-        r"|\b(use|using|call|calling|by \w+ing|(can|must|should|may) be \w+(ed|en))\b",
+        r"|\b(use|(?<!ed )using|call|calling|by \w+ing|(can|must|should|may) be \w+(ed|en))\b",
         re.IGNORECASE,
     ),
     0.2,
 )
+_ACTION = re.compile(r"\bhow (?:(?:do|can|could|should|would) \w+|to) (\w+)")
 FORMS = (NUMBER, NAME, INSTRUCTION)
 BEST_BONUS = max(form.bonus for form in FORMS)
 
@@ -45,3 +46,9 @@ def expected_forms(question: str) -> list[Form]:
     """The forms that an answer to `question` may have; none for most questions."""
     folded = question.casefold()
     return [form for form in FORMS if form.asks.search(folded)]
+
+
+def asked_action(question: str) -> str:
+    """The verb of a question that asks how to do something, such as "cancel"; empty for other questions."""
+    found = _ACTION.search(question.casefold())
+    return found.group(1) if found else ""

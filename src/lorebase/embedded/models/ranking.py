@@ -11,7 +11,7 @@ import numpy as np
 
 from lorebase.embedded.models.encoder import Vector
 from lorebase.embedded.models.prompt_reading import AnswerPrompt, Passage
-from lorebase.embedded.models.question_forms import BEST_BONUS, expected_forms
+from lorebase.embedded.models.question_forms import BEST_BONUS, asked_action, expected_forms
 from lorebase.embedded.models.sentences import Kind, Piece, split_pieces
 from lorebase.embedded.models.terms import rarity, terms
 
@@ -28,6 +28,7 @@ FULL_SCORE = SIMILARITY + OVERLAP + OVERLAP_WITH_CONTEXT + PASSAGE_SIMILARITY + 
 EMBEDDED_PIECES = 20
 PASSAGE_SAMPLE = 3
 
+_HEADING_PARTS = re.compile(r" > |\.")
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 
 
@@ -65,11 +66,14 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
+    """A piece with its terms, those it is read with, and those of the name that it defines, if it does."""
+
     piece: Piece
     passage: Passage
     rank: int
     terms: frozenset[str]
     context: frozenset[str]
+    defines: frozenset[str]
 
 
 def gather(prompt: AnswerPrompt) -> list[Candidate]:
@@ -109,19 +113,28 @@ class _Question:
         self._rarity = {term: known.get(term, unseen) for term in self._terms}
         self._total = sum(self._rarity.values()) or 1.0
         self._forms = expected_forms(question)
+        self._action = terms(asked_action(question))
 
     def candidate(self, unit: _Unit, whole: frozenset[str], indices: set[int]) -> Candidate:
-        text = unit.piece.text
+        # What defines the very thing that is asked for is read as if it named all that its heading names.
+        is_definition = bool(self._action & unit.defines) and unit.defines <= self._terms
+        own = unit.terms | terms(unit.passage.heading) if is_definition else unit.terms
         return Candidate(
             piece=unit.piece,
             passage=unit.passage.index,
             rank=unit.rank,
-            overlap=self._overlap(unit.terms),
+            overlap=self._overlap(own),
             overlap_with_context=self._overlap(unit.terms | unit.context),
             passage_overlap=self._overlap(whole),
-            expected_form=max((form.bonus for form in self._forms if form.fits(text)), default=0.0),
-            flaws=_flaws(text, indices),
+            expected_form=BEST_BONUS if is_definition else self._expected_form(unit.piece.text),
+            flaws=_flaws(unit.piece.text, indices),
         )
+
+    def _expected_form(self, text: str) -> float:
+        """The bonus of the best form; an instruction may also begin with the verb of the question."""
+        commands = bool(self._action) and bool(self._action & terms(text.split(maxsplit=1)[0]))
+        fitting = [form.bonus for form in self._forms if form.fits(text)]
+        return max([*fitting, BEST_BONUS * commands])
 
     def _overlap(self, found: frozenset[str]) -> float:
         return sum(self._rarity[term] for term in self._terms & found) / self._total
@@ -132,11 +145,25 @@ def _units(passages: Sequence[Passage]) -> list[_Unit]:
     for rank, passage in enumerate(passages):
         heading = terms(passage.heading)
         before: frozenset[str] = frozenset()
-        for piece in split_pieces(passage.text):
+        pieces = split_pieces(passage.text)
+        defining, name = _definition(passage, pieces)
+        for piece in pieces:
             own = terms(piece.text)
-            units.append(_Unit(piece, passage, rank, own, heading | before))
+            defines = name if piece is defining else frozenset()
+            units.append(_Unit(piece, passage, rank, own, heading | before, defines))
             before = own
     return units
+
+
+def _definition(passage: Passage, pieces: Sequence[Piece]) -> tuple[Piece | None, frozenset[str]]:
+    """The first sentence of a passage that begins with its own heading, and the name in that heading.
+
+    Of "asyncio.Task > cancel" over "cancel(msg=None)" the name is "cancel".
+    """
+    name = terms(_HEADING_PARTS.split(passage.heading)[-1])
+    if not name or not pieces or pieces[0].kind is Kind.PROSE or not name <= terms(pieces[0].text):
+        return None, frozenset()
+    return next((piece for piece in pieces if piece.kind is Kind.PROSE), None), name
 
 
 def _flaws(text: str, indices: set[int]) -> int:

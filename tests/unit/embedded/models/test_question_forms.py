@@ -12,6 +12,7 @@ from lorebase.embedded.models.question_forms import (
     NAME,
     NUMBER,
     Form,
+    asked_action,
     expected_forms,
 )
 
@@ -66,3 +67,20 @@ def test_other_sentences_are_not(form: Form, text: str) -> None:
 def test_no_bonus_is_larger_than_the_best(question: str, text: str) -> None:
     bonuses = [form.bonus for form in expected_forms(question) if form.fits(text)]
     assert all(0 < bonus <= BEST_BONUS for bonus in bonuses)
+
+
+@pytest.mark.parametrize(
+    ("question", "action"),
+    [
+        ("How do I cancel an asyncio task?", "cancel"),
+        ("How can you copy a tree?", "copy"),
+        ("So how to sort a list?", "sort"),
+        ("HOW DO WE WAIT?", "wait"),
+        ("How many rooms are there?", ""),
+        ("What does cancel do?", ""),
+        ("How do", ""),
+        ("", ""),
+    ],
+)
+def test_the_action_asked_for_is_the_verb_of_a_how_to_question(question: str, action: str) -> None:
+    assert asked_action(question) == action

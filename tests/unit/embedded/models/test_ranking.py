@@ -89,6 +89,43 @@ def test_the_form_that_the_question_asks_for_is_noticed(question: str, expected:
     assert [text for text, c in candidates.items() if c.expected_form] == [expected]
 
 
+def test_a_sentence_that_begins_with_the_verb_asked_for_looks_like_an_answer() -> None:
+    candidates = found(
+        "How do I remove all items from a deque?",
+        "Remove all elements from it, leaving none. It raises an error when there are none to remove.",
+    )
+    assert [text.split()[0] for text, c in candidates.items() if c.expected_form] == ["Remove"]
+
+
+CANCEL = "cancel(msg=None)\n\nRequest the thing to end soon. It then ends with an error of its own."
+CANCEL_HEADING = "Coroutines and Tasks > asyncio.Task > cancel"
+
+
+def test_what_defines_the_thing_asked_for_is_read_with_its_heading() -> None:
+    candidates = found("How do I cancel an asyncio task?", CANCEL, heading=CANCEL_HEADING)
+    definition = candidates["Request the thing to end soon."]
+    assert definition.overlap == 1.0
+    assert definition.expected_form > 0
+    other = candidates["It then ends with an error of its own."]
+    assert (other.overlap, other.expected_form) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "heading"),
+    [
+        ("What is an asyncio task?", CANCEL, CANCEL_HEADING),
+        ("How do I start an asyncio task?", CANCEL, CANCEL_HEADING),
+        ("How do I cancel an asyncio task?", f"loudly_{CANCEL}", "Coroutines and Tasks > loudly_cancel"),
+        ("How do I cancel an asyncio task?", CANCEL.partition("\n\n")[2], CANCEL_HEADING),
+        ("How do I cancel an asyncio task?", CANCEL, ""),
+    ],
+)
+def test_other_first_sentences_are_read_as_they_stand(question: str, text: str, heading: str) -> None:
+    """Another question, another action, a heading that says more, a passage from the middle of a section."""
+    sentence = found(question, text, heading=heading)["Request the thing to end soon."]
+    assert (sentence.overlap, sentence.expected_form) == (0.0, 0.0)
+
+
 def test_questions_are_context_but_never_quoted() -> None:
     candidates = found("How do I cancel a task?", "How do I cancel a task?\n\nCall that one method.")
     assert list(candidates) == ["Call that one method."]
