@@ -133,9 +133,8 @@ async def measure_ingestion(session: Session, base: str, folder: Path) -> None:
     await asyncio.sleep(61)  # The counts of a knowledge base are at most a minute old.
     used = spent(before, cpu_seconds(parts))
     made = await chunk_count(session, base) - chunks
-    print(
-        f"chunks {made}, a CPU second: {made / sum(used.values()):.1f}; CPU seconds {used}; wall s: {wall:.0f}"
-    )
+    rate = made / sum(used.values())
+    print(f"chunks {made}, a CPU second: {rate:.1f}; CPU seconds {used}; wall s: {wall:.0f}")
 
 
 if __name__ == "__main__":
