@@ -37,6 +37,14 @@ class ChunkIndex(Protocol):
         """How many rows of the document there are, with strong consistency."""
         ...
 
+    async def count_base(self, address: PartitionAddress, knowledge_base_id: UUID) -> int:
+        """How many rows of all documents of a knowledge base there are, with strong consistency."""
+        ...
+
+    async def delete_base(self, address: PartitionAddress, knowledge_base_id: UUID) -> None:
+        """Removes the rows of all documents of a knowledge base."""
+        ...
+
     async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
         """The nearest passages by cosine similarity, best first. Hits are candidates: callers check them."""
         ...

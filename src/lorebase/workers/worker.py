@@ -57,7 +57,7 @@ class JobWorker:
             JobLane.ANSWERS: self._settings.worker_answer_concurrency,
         }
         hints = [_again(f"hints of {lane}", self._hints(lane, slots)) for lane, slots in lanes.items()]
-        sweeps = [self._sweep(lane) for lane in lanes]
+        sweeps = [self._sweep(lane) for lane in JobLane]
         return [*hints, *sweeps, _again("cancels", self._listen), beat(self._heartbeat)]
 
     def _hints(self, lane: JobLane, slots: int) -> Serve:

@@ -59,6 +59,11 @@ def document_condition(address: PartitionAddress, document_id: UUID) -> Conditio
     return all_of([tenant_condition(address), Comparison(Field(c.DOCUMENT_ID), "==", document_id.hex)])
 
 
+def base_condition(address: PartitionAddress, knowledge_base_id: UUID) -> Condition:
+    """Rows of one knowledge base of the tenant."""
+    return all_of([tenant_condition(address), _ids(c.KNOWLEDGE_BASE_ID, [knowledge_base_id])])
+
+
 def query_condition(address: PartitionAddress, query: VectorQuery, dialect: Dialect) -> Condition:
     """Everything that narrows a search."""
     parts = [tenant_condition(address), _ids(c.KNOWLEDGE_BASE_ID, query.knowledge_base_ids)]
