@@ -49,6 +49,14 @@ class FakeChunkIndex:
         rows = self._of(address, document_id)
         return sum(generation is None or row.generation == generation for row in rows)
 
+    async def count_base(self, address: PartitionAddress, knowledge_base_id: UUID) -> int:
+        return len(self._of_base(address, knowledge_base_id))
+
+    async def delete_base(self, address: PartitionAddress, knowledge_base_id: UUID) -> None:
+        rows = self._rows(address)
+        for row in self._of_base(address, knowledge_base_id):
+            del rows[row.chunk_id]
+
     async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
         self.queries.append(query)
         found = [
@@ -67,6 +75,11 @@ class FakeChunkIndex:
         if self.down:
             raise Unavailable("The vector store does not answer.", code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
         return self.partitions.get(_place(address), {})
+
+    def _of_base(self, address: PartitionAddress, knowledge_base_id: UUID) -> list[ChunkVector]:
+        wanted = (address.workspace_id, knowledge_base_id)
+        rows = self._rows(address).values()
+        return [row for row in rows if (row.workspace_id, row.knowledge_base_id) == wanted]
 
     def _of(self, address: PartitionAddress, document_id: UUID) -> Iterator[ChunkVector]:
         wanted = (address.workspace_id, document_id)

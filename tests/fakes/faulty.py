@@ -48,6 +48,15 @@ class FaultyIndex:
         await self._faults.step()
         return await self._index.count(address, document_id, generation=generation)
 
+    async def count_base(self, address: PartitionAddress, knowledge_base_id: UUID) -> int:
+        await self._faults.step()
+        return await self._index.count_base(address, knowledge_base_id)
+
+    async def delete_base(self, address: PartitionAddress, knowledge_base_id: UUID) -> None:
+        await self._faults.step()
+        await self._index.delete_base(address, knowledge_base_id)
+        await self._faults.step()
+
     async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
         return await self._index.search(address, query)
 

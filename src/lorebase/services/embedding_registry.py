@@ -30,9 +30,9 @@ class EmbeddingRegistryService:
     async def add(self, wish: ModelWish) -> EmbeddingModel:
         """Registers a model with a collection of its own; one that is there already is given back.
 
-        The default stays. What the wish leaves open is asked of whoever serves the model: BadInput for a length
-        that it does not have, Unavailable when it cannot be reached. Conflict for a deprecated model, and for a
-        collection with other columns.
+        The default stays. What the wish leaves open is asked of whoever serves the model: BadInput for a
+        length that it does not have, Unavailable when it cannot be reached. Conflict for a deprecated model,
+        and for a collection with other columns.
         """
         model = await self._registry.register(await self._describe(wish))
         if model.deprecated_at is not None:

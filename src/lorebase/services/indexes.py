@@ -32,7 +32,8 @@ class IndexService:
         """Adds an index of another model, which every writer keeps from now on, and the job that builds it.
 
         NotFound for the knowledge base or the model; BadInput for a model that is deprecated or reads less
-        than a passage holds; WRONG_STATE while another index is being built, or when there is one of this model.
+        than a passage holds; WRONG_STATE while another index is being built, or when there is one of this
+        model.
         """
         require(principal, ApiScope.ADMIN)
         async with self._units.for_workspace(principal.workspace_id) as uow:

@@ -18,7 +18,7 @@ from lorebase.repositories.sql.index_rows import DEFAULT_FIRST, MODEL_COLUMNS
 from lorebase.repositories.sql.values import CLOCK, build
 from lorebase.schemas.embeddings import EmbeddingModel, RegisteredModel
 
-_ID: ColumnElement[UUID] = embedding_models.c.id
+_ID: ColumnElement[Any] = embedding_models.c.id
 
 
 class SqlEmbeddingRegistry:

@@ -18,7 +18,7 @@ from lorebase.repositories.sql.index_rows import INDEXES, KEPT, index_of
 from lorebase.repositories.sql.values import CLOCK
 from lorebase.schemas.embeddings import EmbeddingIndex, NewIndex, RetiredIndex
 
-_BASE: ColumnElement[UUID] = knowledge_bases.c.id
+_BASE: ColumnElement[Any] = knowledge_bases.c.id
 _HOLDS_LIVE = and_(
     index_documents.c.document_id == documents.c.id,
     index_documents.c.generation == documents.c.live_generation,
