@@ -205,23 +205,7 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
             analyser=parts.analyser,
             settings=parts.settings,
         ),
-        JobKind.DELETE: HandlersBySubject(
-            {
-                JobSubjectType.DOCUMENT: DeletionHandler(
-                    units=parts.units, blobs=parts.blobs, index=parts.index, settings=parts.settings
-                ),
-                JobSubjectType.EMBEDDING_INDEX: IndexRemovalHandler(
-                    units=parts.units, index=parts.index, settings=parts.settings, clock=parts.clock
-                ),
-            }
-        ),
-        JobKind.REINDEX: ReindexHandler(
-            units=parts.units,
-            cached_embedder=cached,
-            index=parts.index,
-            settings=parts.settings,
-            clock=parts.clock,
-        ),
+        **_index_handlers(parts, cached),
         JobKind.SYNC_METADATA: MetadataSyncHandler(
             units=parts.units,
             cached_embedder=cached,
@@ -242,6 +226,28 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
     return JobRunner(
         units=parts.units, handlers=handlers, events=parts.events, settings=parts.settings, clock=parts.clock
     )
+
+
+def _index_handlers(parts: _Resources, cached: CachedEmbedder) -> dict[JobKind, JobHandler]:
+    return {
+        JobKind.DELETE: HandlersBySubject(
+            {
+                JobSubjectType.DOCUMENT: DeletionHandler(
+                    units=parts.units, blobs=parts.blobs, index=parts.index, settings=parts.settings
+                ),
+                JobSubjectType.EMBEDDING_INDEX: IndexRemovalHandler(
+                    units=parts.units, index=parts.index, settings=parts.settings, clock=parts.clock
+                ),
+            }
+        ),
+        JobKind.REINDEX: ReindexHandler(
+            units=parts.units,
+            cached_embedder=cached,
+            index=parts.index,
+            settings=parts.settings,
+            clock=parts.clock,
+        ),
+    }
 
 
 def _build(parts: _Resources) -> Container:

@@ -164,6 +164,7 @@ _describe(
     ANSWER="Answers a question.",
     DELETE="Removes content and its vectors.",
     INGEST="Parses, chunks and embeds a document version.",
+    REINDEX="Embeds a whole knowledge base again with another model version.",
     SYNC_METADATA="Writes changed metadata to the indexes.",
 )
 _describe(
