@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Executable, Select, and_, delete, func, select, update
+from sqlalchemy import Executable, Select, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,8 +17,6 @@ from lorebase.repositories.database_errors import translated_errors
 from lorebase.repositories.sql.index_rows import DEFAULT_FIRST, MODEL_COLUMNS
 from lorebase.repositories.sql.values import CLOCK, build
 from lorebase.schemas.embeddings import EmbeddingModel, RegisteredModel
-
-_ID: ColumnElement[Any] = embedding_models.c.id
 
 
 class SqlEmbeddingRegistry:
@@ -43,12 +41,16 @@ class SqlEmbeddingRegistry:
 
     async def choose(self, model_id: UUID) -> None:
         """Makes it the one that new knowledge bases use unless they name another."""
-        await self._change(update(embedding_models).where(model_id == _ID).values(chosen_at=CLOCK))
+        await self._change(
+            update(embedding_models).where(embedding_models.c.id == model_id).values(chosen_at=CLOCK)
+        )
 
     async def all(self) -> Sequence[RegisteredModel]:
         """Every model, newest first."""
-        newest_first = select(*MODEL_COLUMNS).order_by(embedding_models.c.created_at.desc(), _ID.desc())
-        usable = select(_ID).where(embedding_models.c.deprecated_at.is_(None))
+        newest_first = select(*MODEL_COLUMNS).order_by(
+            embedding_models.c.created_at.desc(), embedding_models.c.id.desc()
+        )
+        usable = select(embedding_models.c.id).where(embedding_models.c.deprecated_at.is_(None))
         with translated_errors():
             async with self._engine.connect() as connection:
                 default = (await connection.execute(usable.order_by(*DEFAULT_FIRST).limit(1))).scalar()
@@ -59,7 +61,7 @@ class SqlEmbeddingRegistry:
     async def deprecate(self, model_id: UUID) -> None:
         """From here on no new index can choose it. NotFound."""
         since = func.coalesce(embedding_models.c.deprecated_at, CLOCK)
-        change = update(embedding_models).where(model_id == _ID)
+        change = update(embedding_models).where(embedding_models.c.id == model_id)
         await self._change(change.values(deprecated_at=since, updated_at=CLOCK))
 
     async def _change(self, statement: Executable) -> None:
@@ -76,7 +78,9 @@ class SqlEmbeddingRegistry:
         """
         with translated_errors():
             async with self._engine.begin() as connection:
-                await _delete_unused(connection.execute(delete(embedding_models).where(model_id == _ID)))
+                await _delete_unused(
+                    connection.execute(delete(embedding_models).where(embedding_models.c.id == model_id))
+                )
                 yield
 
 

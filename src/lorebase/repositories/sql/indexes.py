@@ -18,7 +18,6 @@ from lorebase.repositories.sql.index_rows import INDEXES, KEPT, index_of
 from lorebase.repositories.sql.values import CLOCK
 from lorebase.schemas.embeddings import EmbeddingIndex, NewIndex, RetiredIndex
 
-_BASE: ColumnElement[Any] = knowledge_bases.c.id
 _HOLDS_LIVE = and_(
     index_documents.c.document_id == documents.c.id,
     index_documents.c.generation == documents.c.live_generation,
@@ -34,7 +33,7 @@ class SqlIndexRepository:
 
     async def hold(self, knowledge_base_id: UUID) -> None:
         """Keeps the set of indexes as it is until the transaction ends."""
-        one = select(_BASE).where(knowledge_base_id == _BASE)
+        one = select(knowledge_bases.c.id).where(knowledge_bases.c.id == knowledge_base_id)
         await self._database.first(one.with_for_update(read=True))
 
     async def add(self, index: NewIndex) -> EmbeddingIndex:
@@ -68,7 +67,7 @@ class SqlIndexRepository:
         return index_of(row) if row else None
 
     async def _lock(self, knowledge_base_id: UUID) -> None:
-        one = select(_BASE).where(knowledge_base_id == _BASE)
+        one = select(knowledge_bases.c.id).where(knowledge_bases.c.id == knowledge_base_id)
         if await self._database.first(one.with_for_update(key_share=True)) is None:
             raise NotFound("There is no such knowledge base.")
 
@@ -119,14 +118,14 @@ class SqlIndexRepository:
         if not index.is_complete:
             raise Conflict("The index is not complete yet.", code=ErrorCode.WRONG_STATE)
         await self._change(index_id, activated_at=CLOCK)
-        switch = update(knowledge_bases).where(index.knowledge_base_id == _BASE)
+        switch = update(knowledge_bases).where(knowledge_bases.c.id == index.knowledge_base_id)
         await self._database.change(switch.values(active_index_id=index_id, updated_at=CLOCK))
 
     async def retire(self, index_id: UUID) -> None:
         """Hides it from everybody."""
         index = await self.get(index_id, change=True)
-        active = select(_BASE).where(
-            index.knowledge_base_id == _BASE, knowledge_bases.c.active_index_id == index_id
+        active = select(knowledge_bases.c.id).where(
+            knowledge_bases.c.id == index.knowledge_base_id, knowledge_bases.c.active_index_id == index_id
         )
         if await self._database.first(active) is not None:
             raise Conflict("Searches use the index: activate another first.", code=ErrorCode.WRONG_STATE)
@@ -150,7 +149,8 @@ class SqlIndexRepository:
 
     async def remove(self, index_id: UUID) -> None:
         """Removes a retired index and what it was said to hold."""
-        await self._database.change(delete(index_documents).where(index_documents.c.index_id == index_id))
+        gone = select(embedding_indexes.c.id).where(embedding_indexes.c.id == index_id, ~KEPT)
+        await self._database.change(delete(index_documents).where(index_documents.c.index_id.in_(gone)))
         await self._database.change(
             delete(embedding_indexes).where(embedding_indexes.c.id == index_id, ~KEPT)
         )
