@@ -1,9 +1,10 @@
 """A reindex under traffic: `python -m tests.bench.reindex.measure MODEL_ID [--documents=N] [--kill]`.
 
-Talks to the stack of LOREBASE_HOME. MODEL_ID is the id of another embedding model, as `lorebase embeddings add
---dimensions 256` prints it. Four clients search and two write while the knowledge base moves to it and back. With
---kill the worker and the owner of Milvus are killed at a quarter of the way. The reindex works in the worker, in
-Milvus and in the models: what a search costs is told apart in the API only, so that is compared with quiet.
+Talks to the stack of LOREBASE_HOME. MODEL_ID is the id of another embedding model, as
+`lorebase embeddings add --dimensions 256` prints it. Four clients search and two write while the knowledge
+base moves to it and back. With --kill the worker and the owner of Milvus are killed at a quarter of the way.
+The reindex works in the worker, in Milvus and in the models: what a search costs is told apart in the API
+only, so that is compared with quiet.
 """
 
 from __future__ import annotations

@@ -35,6 +35,8 @@ def ids_of(world: World) -> dict[str, str]:
         "jobId": world.global_id("Job", world.job),
         "answerId": world.global_id("Answer", world.answer),
         "apiKeyId": world.global_id("ApiKey", key),
+        "indexId": world.global_id("EmbeddingIndex", next(iter(world.indexes.values()))),
+        "embeddingModelId": world.global_id("EmbeddingModel", next(iter(world.models.values()))),
     }
 
 
