@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+from lorebase.clients.process_rate_limiter import ProcessRateLimiter
 from lorebase.core.errors import NotFound, Unauthenticated
 from lorebase.core.ids import new_id
 from lorebase.core.security import Signer
@@ -38,8 +39,12 @@ from lorebase.schemas.knowledge_bases import (
     UpdateKnowledgeBase,
 )
 from lorebase.schemas.pagination import Page, PageRequest, Position
+from lorebase.schemas.rate_limits import Budget
 from lorebase.schemas.search import SearchRequest, SearchResult
 from lorebase.schemas.workspaces import ApiKey, ApiScope, Membership, Principal, Workspace
+from lorebase.services.rate_limits import RateLimitService
+from tests.factories import make_settings
+from tests.fakes.clock import FakeClock
 from tests.unit.api.fake_world import TEXT, World, make_hit, make_world
 
 Item = TypeVar("Item")
@@ -476,6 +481,22 @@ class FakeHealth:
         return self.parts
 
 
+class FakeRateLimits:
+    """The real service on a clock that stands still, with buckets of a test's own size."""
+
+    def __init__(self, points: int = 600_000) -> None:
+        self.clock = FakeClock()
+        self.allow(points)
+
+    def allow(self, points: int) -> None:
+        settings = make_settings(rate_limit_points=points)
+        limiter = ProcessRateLimiter(self.clock)
+        self.service = RateLimitService(limiter=limiter, clock=self.clock, settings=settings)
+
+    async def charge(self, principal: Principal, points: int) -> Budget:
+        return await self.service.charge(principal, points)
+
+
 class FakeServices:
     """Everything that the container would hold."""
 
@@ -493,4 +514,5 @@ class FakeServices:
         self.answers = FakeAnswers(self.world, self.calls)
         self.streams = FakeStreams(self.world, self.calls)
         self.health = FakeHealth()
+        self.rate_limits = FakeRateLimits()
         self.signer = Signer("a secret key of tests that is long enough")
