@@ -106,7 +106,7 @@ class EdgeSettings(_Group):
     max_upload_bytes: int = Field(32 * MIB, description="Largest file of a multipart request.")
     max_inline_text_bytes: int = Field(1 * MIB, description="Largest inline text source.")
     request_timeout_seconds: float = 30.0
-    query_max_characters: int = Field(100_000, description="Longest GraphQL document.")
+    query_max_characters: int = Field(50_000, description="Longest GraphQL document.")
     query_max_tokens: int = 1000
     query_max_depth: int = 15
     query_max_aliases: int = 30
