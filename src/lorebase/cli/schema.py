@@ -28,7 +28,7 @@ def export_schema() -> None:
 
 @schema_commands.command("diff")
 def diff_schemas(old: Sdl = None, new: Sdl = None) -> None:
-    """Print what breaks, or may break, clients of the schema OLD (the last recorded one) under NEW (this one).
+    """Print what breaks, or may break, clients of OLD (the last recorded schema) under NEW (this one).
 
     Exits with 1 when something breaks that schema/README.md does not accept.
     """

@@ -125,7 +125,7 @@ class EdgeSettings(_Group):
         description="off, allow, or only: nothing but the documents of schema/operations and of the file.",
     )
     trusted_documents: Path | None = Field(
-        None, description="JSON file of your own trusted documents, SHA-256 to text."
+        None, description="JSON file of your own trusted documents, id to text."
     )
     page_size_default: int = 20
     page_size_maximum: int = 100

@@ -300,6 +300,13 @@ class FakeContents(Fake):
     ) -> Page[DocumentVersion]:
         return page_of([v for v in self.world.versions.values() if v.document_id == document_id], page)
 
+    async def first_version_pages(
+        self, principal: Principal, document_ids: Sequence[UUID], limit: int, /
+    ) -> Mapping[UUID, Page[DocumentVersion]]:
+        self.calls.note("contents.first_version_pages", tuple(document_ids), limit)
+        page = PageRequest(limit=limit)
+        return {each: await self.version_page(principal, each, page) for each in document_ids}
+
     async def count_versions(self, principal: Principal, document_id: UUID, /) -> int:
         return 1
 
