@@ -1,4 +1,4 @@
-"""Every mutation of the schema under an idempotency key: it acts once, however often and at once it is asked."""
+"""Every mutation under an idempotency key: it acts once, however often and at once it is asked."""
 
 from __future__ import annotations
 
@@ -170,7 +170,13 @@ CASES: dict[str, Prepare] = {
     "createApiKey": fresh(
         lambda desk, word: {"workspaceId": workspace(desk), "name": word, "scopes": ["READ"]}
     ),
-    "createKnowledgeBase": fresh(lambda desk, word: {"workspaceId": workspace(desk), "name": word}),
+    "createKnowledgeBase": fresh(
+        lambda desk, word: {
+            "workspaceId": workspace(desk),
+            "name": word,
+            "chunking": {"overlapTokens": 0},
+        }
+    ),
     "deleteConversation": on(conversation),
     "deleteDocument": on(Desk.document),
     "deleteKnowledgeBase": on(Desk.base),
