@@ -49,8 +49,8 @@ async def test_deleted_things_are_forgotten_in_every_workspace(
     removed = await service.run()
     assert (removed["documents"], removed["knowledge_bases"], removed["idempotency_keys"]) == (6, 2, 2)
     state = world.database.state
-    assert not (state.documents or state.knowledge_bases or state.receipts or state.jobs or state.calls)
-    assert not state.vectors
+    tables = (state.documents, state.knowledge_bases, state.receipts, state.jobs, state.calls, state.vectors)
+    assert [len(table) for table in tables] == [0] * len(tables)
     assert len(state.keys) == 2
     assert set((await service.run()).values()) == {0}
 
