@@ -117,7 +117,12 @@ class SqlRemovalRepository:
 
     async def finish(self, knowledge_base_id: UUID) -> None:
         """Only the tombstone stays, without anything that was known; completes the receipt."""
-        tombstone = {"name": "", "name_sort": "", "description": None, "metadata_fields": []}
+        tombstone: dict[str, object] = {
+            "name": "",
+            "name_sort": "",
+            "description": None,
+            "metadata_fields": [],
+        }
         one = and_(knowledge_bases.c.id == knowledge_base_id, knowledge_bases.c.deleted_at.is_not(None))
         await self._database.change(update(knowledge_bases).where(one).values(tombstone))
         searched = conversation_knowledge_bases.c.knowledge_base_id == knowledge_base_id
