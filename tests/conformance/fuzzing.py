@@ -1,4 +1,4 @@
-"""Schemathesis: calls every query and mutation with made-up arguments; none may be answered by a server error."""
+"""Schemathesis: calls every query and mutation with made-up arguments, and looks for errors of the server."""
 
 from __future__ import annotations
 
@@ -60,10 +60,11 @@ def run_schemathesis(target: Target, folder: Path, examples: int) -> tuple[Check
     if not report.exists():
         said = (folder / "output.txt").read_text()[-2000:]
         return (Check(name="schemathesis ran to its end", level=Level.MUST, ok=False, detail=said),)
-    return tuple(_checks(report))
+    return tuple(read_junit(report))
 
 
-def _checks(report: Path) -> list[Check]:
+def read_junit(report: Path) -> list[Check]:
+    """One check a test case."""
     found = []
     for case in ElementTree.parse(report).iter("testcase"):
         faults = [*case.iter("failure"), *case.iter("error")]

@@ -1,6 +1,6 @@
-"""Runs the public suites against the small schema and the whole stack: `python -m tests.conformance.run [SUITE…]`.
+"""Runs the public suites on the small schema and the whole stack: `python -m tests.conformance.run [SUITE…]`.
 
-Prints a line a suite and what failed. Exit status 1 when a MUST fails, or a SHOULD that `known.json` does not name.
+A line a suite, and what failed. Exit status 1 when a MUST fails, or a SHOULD that `known.json` does not name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from tests.conformance.suites import FIXTURE, HERE, REAL, ROOT, SUITES, Target, 
 
 SCHEMATHESIS = "schemathesis"
 EXAMPLES = 15
-TARGETS: dict[str, Callable[[], AbstractContextManager[Target]]] = {FIXTURE: fixture_target, REAL: real_target}
+TARGETS: dict[str, Callable[[], AbstractContextManager[Target]]] = {
+    FIXTURE: fixture_target,
+    REAL: real_target,
+}
 
 
 def main() -> int:
@@ -68,7 +71,9 @@ def _released_schema() -> str | None:
 def _arguments() -> argparse.Namespace:
     names = {suite.name for suite in SUITES} | {SCHEMATHESIS}
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.run", description=__doc__)
-    parser.add_argument("suites", nargs="*", help=f"some of {', '.join(sorted(names))}; all when none is named")
+    parser.add_argument(
+        "suites", nargs="*", help=f"some of {', '.join(sorted(names))}; all when none is named"
+    )
     parser.add_argument("--examples", type=int, default=EXAMPLES, help="made-up calls of each operation")
     arguments = parser.parse_args()
     if unknown := set(arguments.suites) - names:

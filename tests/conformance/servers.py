@@ -20,6 +20,7 @@ mutation Make($input: CreateKnowledgeBaseInput!) {
   createKnowledgeBase(input: $input) { userErrors { code message } }
 }
 """
+START_SECONDS = 180.0
 # Pages of three, twice, and something beyond them.
 KNOWLEDGE_BASES = 8
 
@@ -37,7 +38,7 @@ def fixture_target() -> Iterator[Target]:
     )
     base = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: _answers(server, f"{base}/livez"), "the start of the small schema")
+        wait_until(lambda: _answers(server, f"{base}/livez"), "the start of the small schema", START_SECONDS)
         yield Target(FIXTURE, f"{base}/graphql", SECRET, HERE / "operations.fixture.json")
     finally:
         server.terminate()

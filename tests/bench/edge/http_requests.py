@@ -10,7 +10,11 @@ from tests.bench.edge.schema import HELLO, ITEMS, LIST
 from tests.unit.api.fake_services import SECRET
 
 WARM_UP = 200
-HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "Authorization": f"Bearer {SECRET}"}
+HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Authorization": f"Bearer {SECRET}",
+}
 
 
 def measure_query(server: Server, query: str, number: int) -> float:

@@ -18,6 +18,7 @@ from lorebase.embedded.valkey import valkey_part
 from tests.integration.embedded_parts import clean_environment, start_part, wait_until
 
 ROOT = Path(__file__).parents[3]
+START_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def server(kind: str, redis_url: str) -> Iterator[Server]:
     command = [sys.executable, "-m", "tests.bench.edge.servers", kind, str(port), redis_url]
     child = subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: _listens(child, port), f"the start of the {kind} server")
+        wait_until(lambda: _listens(child, port), f"the start of the {kind} server", START_SECONDS)
         yield Server(port, psutil.Process(child.pid))
     finally:
         child.terminate()

@@ -18,6 +18,8 @@ from lorebase.schemas.pagination import Page, Position
 ITEMS = 100
 WHEN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
+NumberPage = Page[int]
+
 HELLO = "query Hello { hello }"
 LIST = "query List { items(first: 100) { nodes { id title status score createdAt } } }"
 FOLLOW = """subscription Follow($workspaceId: ID!) {
@@ -39,7 +41,10 @@ class Item:
 
 
 def make_item(number: int) -> Item:
-    return Item(strawberry.ID(str(number)), f"Title of number {number}", "READY", number / 100, WHEN)
+    title = f"Title of number {number}"
+    return Item(
+        id=strawberry.ID(str(number)), title=title, status="READY", score=number / 100, created_at=WHEN
+    )
 
 
 async def _count() -> int:
@@ -56,7 +61,7 @@ class Query:
     async def items(self, info: Info, paging: Paging) -> Connection[Item]:
         numbers = range(paging.request.limit)
         positions = tuple(Position(sort_value="", id=UUID(int=number)) for number in numbers)
-        page = Page[int](items=tuple(numbers), positions=positions, has_next=False, has_previous=False)
+        page = NumberPage(items=tuple(numbers), positions=positions, has_next=False, has_previous=False)
         return paging.connection(page, make_item, _count)
 
 

@@ -21,7 +21,7 @@ from tests.bench.edge.servers import STREAM
 from tests.factories import WORKSPACE_ID, make_job
 from tests.unit.api.fake_services import SECRET
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 EVENT_SECONDS = 0.05
 IDLE_SECONDS = 10.0
 AT_ONCE = 50
@@ -79,7 +79,9 @@ async def followers(server: Server, number: int, open_one: Open) -> AsyncIterato
     """So many subscribers, each of which has been reached by one event."""
     found: list[Follower] = []
     for _ in range(0, number, AT_ONCE):
-        opened = await asyncio.gather(*(open_one(server.port) for _ in range(min(AT_ONCE, number - len(found)))))
+        opened = await asyncio.gather(
+            *(open_one(server.port) for _ in range(min(AT_ONCE, number - len(found))))
+        )
         found += [Follower(socket) for socket in opened]
     reading = [asyncio.ensure_future(each.read()) for each in found]
     try:

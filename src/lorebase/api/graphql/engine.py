@@ -26,6 +26,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from lorebase.api.graphql.context import Context
 from lorebase.api.graphql.errors import RequestErrorCode
+from lorebase.api.graphql.execution import AttributeExecutor
 from lorebase.api.graphql.limits import TooComplex, check_size
 from lorebase.api.graphql.pricing import price
 from lorebase.api.graphql.schema import core_schema
@@ -101,6 +102,7 @@ class Engine:
                     context_value=context,
                     variable_values=variables,
                     operation_name=operation.name,
+                    executor_class=AttributeExecutor,
                     hide_suggestions=True,
                 )
                 return await result if isawaitable(result) else result
@@ -119,6 +121,7 @@ class Engine:
             context_value=context,
             variable_values=variables,
             operation_name=operation.name,
+            executor_class=AttributeExecutor,
             hide_suggestions=True,
         )
         return await result if isawaitable(result) else result
