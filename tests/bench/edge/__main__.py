@@ -1,7 +1,7 @@
 """What the edge costs: `python -m tests.bench.edge [http] [idle] [fanout]`; everything when nothing is named.
 
-CPU seconds are those of the server's process, as the system counts them. The bare server runs in the same run,
-on the same uvicorn settings. Sockets need file descriptors: `ulimit -n 4096`.
+CPU seconds are those of the server's process, as the system counts them. The bare server runs in the same
+run, on the same uvicorn settings. Sockets need file descriptors: `ulimit -n 4096`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 For each field of each object, graphql-core makes a path and an info, calls a resolver and completes the
 result. For an attribute of a scalar or enum type that is the same as reading and coercing it. Whatever is
-unusual (a missing attribute, null where there may be none, a value that does not fit) goes the long way, which
-words the error.
+unusual (a missing attribute, null where there may be none, a value that does not fit) goes the long way,
+which words the error.
 """
 
 from __future__ import annotations
