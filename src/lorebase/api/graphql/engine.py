@@ -26,7 +26,6 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from lorebase.api.graphql.context import Context
 from lorebase.api.graphql.errors import RequestErrorCode
-from lorebase.api.graphql.execution import AttributeExecutor
 from lorebase.api.graphql.limits import TooComplex, check_size
 from lorebase.api.graphql.pricing import price
 from lorebase.api.graphql.schema import core_schema
@@ -102,7 +101,6 @@ class Engine:
                     context_value=context,
                     variable_values=variables,
                     operation_name=operation.name,
-                    executor_class=AttributeExecutor,
                     hide_suggestions=True,
                 )
                 return await result if isawaitable(result) else result
@@ -121,7 +119,6 @@ class Engine:
             context_value=context,
             variable_values=variables,
             operation_name=operation.name,
-            executor_class=AttributeExecutor,
             hide_suggestions=True,
         )
         return await result if isawaitable(result) else result
