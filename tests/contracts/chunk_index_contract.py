@@ -190,13 +190,13 @@ class ChunkIndexContract:
         await self.store(index, home, passage(doomed), passage(doomed), passage(sibling), passage(kept))
         stranger = address(home.collection, uuid4(), home.partition)
         base = doomed.knowledge_base_id
-        assert (await index.count_base(home, base), await index.count_base(stranger, base)) == (3, 0)
-        await index.delete_base(stranger, base)
-        assert await index.count_base(home, base) == 3
-        await index.delete_base(home, base)
-        assert await index.count_base(home, base) == 0
-        assert await index.count_base(home, kept.knowledge_base_id) == 1
-        await index.delete_base(address(home.collection, uuid4()), base)
+        assert (await index.count_all(home, base), await index.count_all(stranger, base)) == (3, 0)
+        await index.delete_all(stranger, base)
+        assert await index.count_all(home, base) == 3
+        await index.delete_all(home, base)
+        assert await index.count_all(home, base) == 0
+        assert await index.count_all(home, kept.knowledge_base_id) == 1
+        await index.delete_all(address(home.collection, uuid4()), base)
 
     async def test_deleting_twice_is_no_error(self, index: ChunkIndex, home: PartitionAddress) -> None:
         entry = passage(document(home.workspace_id))
@@ -204,3 +204,29 @@ class ChunkIndexContract:
         await index.delete(home, entry.document.id)
         await index.delete(home, entry.document.id)
         assert await index.count(home, entry.document.id) == 0
+
+    async def test_a_whole_knowledge_base_is_counted_and_deleted_and_no_other(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        base = uuid4()
+        first, second = (passage(document(home.workspace_id, knowledge_base_id=base)) for _ in range(2))
+        other = passage(document(home.workspace_id))
+        await self.store(index, home, first, second, other)
+        stranger = address(home.collection, uuid4(), home.partition)
+        await index.delete_all(stranger, base)
+        assert await index.count_all(stranger, base) == 0
+        assert await index.count_all(home, base) == 2
+        await index.delete_all(home, base, [first.document.id, other.document.id])
+        assert await index.count_all(home, base) == 1
+        await index.delete_all(home, base, [])
+        assert await index.count_all(home, base) == 1
+        await index.delete_all(home, base)
+        assert await index.count_all(home, base) == 0
+        assert await index.count(home, other.document.id) == 1
+
+    async def test_a_tenant_without_a_partition_has_no_knowledge_base_to_empty(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        nowhere = address(home.collection, uuid4())
+        await index.delete_all(nowhere, uuid4())
+        assert await index.count_all(nowhere, uuid4()) == 0

@@ -13,7 +13,7 @@ from tests.e2e.traffic import Traffic, indexes_of
 from tests.stack import RunningStack
 
 DOCUMENTS = 60
-# A hit whose document is deleted between the search and the reading of the hit's fields; no reindex is needed.
+# A document was deleted between the search and the reading of its hit's fields, reindex or not.
 DELETED_MEANWHILE = "NOT_FOUND"
 
 

@@ -19,9 +19,11 @@ from lorebase.services.indexes import IndexService
 from lorebase.services.ingestion import IngestionHandler
 from lorebase.services.job_control import JobHandler
 from lorebase.services.job_events import JobEvents
+from lorebase.services.job_notices import JobNotices
 from lorebase.services.job_runner import JobRunner
 from lorebase.services.jobs import JobService
 from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
 from lorebase.services.reindexing import ReindexHandler
 from tests.factories import Tenant, make_settings
@@ -63,6 +65,13 @@ class World:
             clock=self.clock,
             settings=self.settings,
         )
+        self.bases = KnowledgeBaseService(
+            units=self.units,
+            queue=self.queue,
+            events=self.events,
+            clock=self.clock,
+            settings=self.settings,
+        )
         self.jobs = JobService(units=self.units, queue=self.queue, events=self.events)
         self.indexes = IndexService(units=self.units, queue=self.queue, events=self.events)
 
@@ -73,6 +82,13 @@ class World:
         blobs, index = FaultyBlobs(self.blobs, faults), FaultyIndex(self.index, faults)
         cached = CachedEmbedder(units=units, embedder=FaultyEmbedder(self.embedder, faults))
         analyser = KeywordAnalyser()
+        deletion = DeletionHandler(
+            units=units,
+            blobs=blobs,
+            index=index,
+            notices=JobNotices(queue=self.queue, events=self.events),
+            settings=self.settings,
+        )
         return {
             JobKind.INGEST: IngestionHandler(
                 units=units,
@@ -86,9 +102,8 @@ class World:
             ),
             JobKind.DELETE: HandlersBySubject(
                 {
-                    JobSubjectType.DOCUMENT: DeletionHandler(
-                        units=units, blobs=blobs, index=index, settings=self.settings
-                    ),
+                    JobSubjectType.DOCUMENT: deletion,
+                    JobSubjectType.KNOWLEDGE_BASE: deletion,
                     JobSubjectType.EMBEDDING_INDEX: IndexRemovalHandler(
                         units=units, index=index, settings=self.settings, clock=self.clock
                     ),

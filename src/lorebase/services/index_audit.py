@@ -28,7 +28,7 @@ class IndexAudit:
         base = target.index.knowledge_base_id
         async with self._units.for_workspace(target.address.workspace_id) as uow:
             recorded = (await uow.indexes.get(target.index.id)).chunk_count
-        if await self._index.count_base(target.address, base) == recorded:
+        if await self._index.count_all(target.address, base) == recorded:
             return True
         return await self._every_document_is_there(target, control)
 

@@ -63,7 +63,7 @@ class IndexRemovalHandler:
 
     async def _remove_vectors(self, address: PartitionAddress, retired: RetiredIndex) -> None:
         await self._index.ensure_partition(address)
-        await self._index.delete_base(address, retired.knowledge_base_id)
-        if await self._index.count_base(address, retired.knowledge_base_id):
+        await self._index.delete_all(address, retired.knowledge_base_id)
+        if await self._index.count_all(address, retired.knowledge_base_id):
             message = "The vector store still holds vectors of the index."
             raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)

@@ -49,7 +49,7 @@ class MemoryIndexes:
         return added
 
     async def get(self, index_id: UUID, *, change: bool = False) -> EmbeddingIndex:
-        found = await MemoryEmbeddings(self._state, self._workspace_id).get_indexes([index_id])
+        found = await MemoryEmbeddings(self._state, self._workspace_id, self._now).get_indexes([index_id])
         if not found:
             raise NotFound("There is no such index.")
         return found[0]
