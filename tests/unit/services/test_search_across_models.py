@@ -23,7 +23,13 @@ def library(world: World, tenant: Tenant) -> Library:
 async def other_base(library: Library) -> Library:
     """A second knowledge base, of the shorter model from the start."""
     world = library.world
-    service = KnowledgeBaseService(units=world.units, clock=world.clock, settings=world.settings)
+    service = KnowledgeBaseService(
+        units=world.units,
+        queue=world.queue,
+        events=world.events,
+        clock=world.clock,
+        settings=world.settings,
+    )
     command = CreateKnowledgeBase(name="Other", embedding_model_id=library.shorter.id, chunk_max_tokens=64)
     made = await service.create(library.tenant.principal, command)
     other = Library(world, library.tenant)
