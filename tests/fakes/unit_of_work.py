@@ -15,6 +15,7 @@ from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.reconciliation import ReconciliationRepository
 from lorebase.ports.workspaces import WorkspaceRepository
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import Faults
@@ -25,6 +26,7 @@ from tests.fakes.memory.idempotency import MemoryIdempotency
 from tests.fakes.memory.jobs import MemoryJobs
 from tests.fakes.memory.keywords import MemoryKeywords
 from tests.fakes.memory.knowledge_bases import MemoryKnowledgeBases
+from tests.fakes.memory.reconciliation import MemoryReconciliation
 from tests.fakes.memory.state import State
 from tests.fakes.memory.system import MemorySystemUnitOfWork
 from tests.fakes.memory.versions import MemoryChunks, MemoryVersions
@@ -59,6 +61,7 @@ class MemoryUnitOfWork:
         self.conversations: ConversationRepository = MemoryConversations(state, workspace_id)
         self.answers: AnswerRepository = MemoryAnswers(state, workspace_id)
         self.idempotency: IdempotencyRepository = MemoryIdempotency(state, workspace_id, now)
+        self.reconciliation: ReconciliationRepository = MemoryReconciliation(state, workspace_id)
         self._transaction = transaction
 
     async def commit(self) -> None:

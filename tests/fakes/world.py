@@ -9,6 +9,7 @@ from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.documents import Chunk, Document, UpsertDocument, UpsertedDocument
 from lorebase.schemas.events import StreamEvent, StreamKind, StreamName
 from lorebase.schemas.jobs import Job, JobKind, JobLane
+from lorebase.schemas.reconciliation import DriftReport
 from lorebase.schemas.search import ChunkVector
 from lorebase.services.deletion import DeletionHandler
 from lorebase.services.documents import DocumentService
@@ -16,10 +17,12 @@ from lorebase.services.embeddings import CachedEmbedder
 from lorebase.services.ingestion import IngestionHandler
 from lorebase.services.job_control import JobHandler
 from lorebase.services.job_events import JobEvents
+from lorebase.services.job_notices import JobNotices
 from lorebase.services.job_runner import JobRunner
 from lorebase.services.jobs import JobService
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.metadata_sync import MetadataSyncHandler
+from lorebase.services.reconciliation import Reconciler
 from tests.factories import Tenant, make_settings
 from tests.fakes.blob_store import FakeBlobStore
 from tests.fakes.chunk_index import FakeChunkIndex
@@ -88,6 +91,22 @@ class World:
                 settings=self.settings,
             ),
         }
+
+    def reconciler(self, faults: Faults | None = None) -> Reconciler:
+        """The comparison of the stores, in a process that may die."""
+        faults = faults or Faults()
+        return Reconciler(
+            units=self.units_of(faults),
+            index=FaultyIndex(self.index, faults),
+            blobs=FaultyBlobs(self.blobs, faults),
+            notices=JobNotices(queue=self.queue, events=self.events),
+            clock=self.clock,
+            settings=self.settings,
+        )
+
+    async def reconcile(self, tenant: Tenant, *, repair: bool = True) -> DriftReport:
+        """Compares the workspace."""
+        return await self.reconciler().reconcile(tenant.workspace.id, repair=repair)
 
     def runner(self, faults: Faults | None = None) -> JobRunner:
         """The runner of a worker process that may die."""

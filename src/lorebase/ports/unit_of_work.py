@@ -12,6 +12,7 @@ from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.reconciliation import PeriodicTaskRepository, ReconciliationRepository
 from lorebase.ports.workspaces import WorkspaceRepository
 from lorebase.schemas.workspaces import ApiKey, Workspace
 
@@ -34,6 +35,7 @@ class UnitOfWork(Protocol):
     conversations: ConversationRepository
     answers: AnswerRepository
     idempotency: IdempotencyRepository
+    reconciliation: ReconciliationRepository
 
     async def commit(self) -> None:
         """Makes everything since the start of the block durable."""
@@ -44,6 +46,7 @@ class SystemUnitOfWork(Protocol):
     """A transaction across tenants, with grants on jobs, keys and document states only."""
 
     jobs: SystemJobRepository
+    periodic: PeriodicTaskRepository
 
     async def find_key(self, digest: bytes) -> ApiKey | None:
         """The key with this hash, revoked and expired ones too."""
@@ -59,6 +62,10 @@ class SystemUnitOfWork(Protocol):
 
     async def count_workspaces(self) -> int:
         """How many workspaces there are; decides on dedicated or shared partitions."""
+        ...
+
+    async def workspaces_after(self, workspace_id: UUID | None, limit: int) -> list[UUID]:
+        """The next workspaces by id."""
         ...
 
     async def commit(self) -> None:

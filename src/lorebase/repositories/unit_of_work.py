@@ -18,6 +18,7 @@ from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.reconciliation import PeriodicTaskRepository, ReconciliationRepository
 from lorebase.ports.workspaces import WorkspaceRepository
 from lorebase.repositories.database_errors import is_lost_connection, translated_errors
 from lorebase.repositories.sql.answers import SqlAnswerRepository
@@ -30,6 +31,8 @@ from lorebase.repositories.sql.idempotency import SqlIdempotencyRepository
 from lorebase.repositories.sql.jobs import SqlJobRepository
 from lorebase.repositories.sql.keyword_index import SqlKeywordIndex
 from lorebase.repositories.sql.knowledge_bases import SqlKnowledgeBaseRepository
+from lorebase.repositories.sql.periodic_tasks import SqlPeriodicTaskRepository
+from lorebase.repositories.sql.reconciliation import SqlReconciliationRepository
 from lorebase.repositories.sql.system import SqlSystemDirectory
 from lorebase.repositories.sql.system_jobs import SqlSystemJobRepository
 from lorebase.repositories.sql.versions import SqlVersionRepository
@@ -71,6 +74,7 @@ class SqlUnitOfWork(_Transaction):
         self.idempotency: IdempotencyRepository = SqlIdempotencyRepository(
             database, workspace_id, settings.idempotency_hours
         )
+        self.reconciliation: ReconciliationRepository = SqlReconciliationRepository(database)
 
 
 class SqlSystemUnitOfWork(_Transaction):
@@ -79,6 +83,7 @@ class SqlSystemUnitOfWork(_Transaction):
     def __init__(self, connection: AsyncConnection, settings: Settings) -> None:
         super().__init__(connection, settings)
         self.jobs: SystemJobRepository = SqlSystemJobRepository(self.database)
+        self.periodic: PeriodicTaskRepository = SqlPeriodicTaskRepository(self.database)
         self._directory = SqlSystemDirectory(self.database)
 
     async def find_key(self, digest: bytes) -> ApiKey | None:
@@ -96,6 +101,10 @@ class SqlSystemUnitOfWork(_Transaction):
     async def count_workspaces(self) -> int:
         """How many workspaces there are."""
         return await self._directory.count_workspaces()
+
+    async def workspaces_after(self, workspace_id: UUID | None, limit: int) -> list[UUID]:
+        """The next workspaces by id."""
+        return await self._directory.workspaces_after(workspace_id, limit)
 
 
 class SqlUnitOfWorkFactory:
