@@ -40,11 +40,12 @@ def upgrade() -> None:
         )
         """
     )
-    # No tenant's: the system role alone may see and change it.
+    # No tenant's: under row-level security, without a policy for tenants, they see no row of it.
     op.execute("ALTER TABLE periodic_tasks ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE periodic_tasks FORCE ROW LEVEL SECURITY")
     op.execute("CREATE POLICY system ON periodic_tasks TO lorebase_system USING (true) WITH CHECK (true)")
     op.execute("GRANT SELECT, INSERT, UPDATE ON periodic_tasks TO lorebase_system")
+    op.execute("GRANT SELECT ON periodic_tasks TO lorebase_tenant")
 
 
 def downgrade() -> None:

@@ -41,14 +41,17 @@ from lorebase.services.document_contents import ContentService
 from lorebase.services.documents import DocumentService
 from lorebase.services.embeddings import CachedEmbedder, EmbeddingService
 from lorebase.services.health import HealthService
+from lorebase.services.index_rebuild import IndexRebuild
 from lorebase.services.ingestion import IngestionHandler
 from lorebase.services.job_control import JobHandler
 from lorebase.services.job_events import JobEvents
+from lorebase.services.job_notices import JobNotices
 from lorebase.services.job_runner import JobRunner
 from lorebase.services.jobs import JobService
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
+from lorebase.services.reconciliation import Reconciler
 from lorebase.services.search import SearchService
 from lorebase.services.streams import StreamService
 from lorebase.services.workspaces import WorkspaceService
@@ -72,6 +75,16 @@ class Container:
     answers: AnswerService
     streams: StreamService
     health: HealthService
+    reconciler: Reconciler
+    rebuild: IndexRebuild
+
+
+@dataclass(frozen=True)
+class WorkerServices:
+    """What a worker process does: jobs, and comparing the stores now and then."""
+
+    runner: JobRunner
+    reconciler: Reconciler
 
 
 @dataclass(frozen=True)
@@ -101,10 +114,11 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
 
 
 @asynccontextmanager
-async def open_runner(settings: Settings) -> AsyncIterator[JobRunner]:
+async def open_worker(settings: Settings) -> AsyncIterator[WorkerServices]:
     """What runs the jobs, for the worker; it alone parses files."""
     async with AsyncExitStack() as stack:
-        yield await _build_runner(stack, await _open_resources(stack, settings))
+        parts = await _open_resources(stack, settings)
+        yield WorkerServices(await _build_runner(stack, parts), _reconciler(parts))
 
 
 async def migrate(settings: Settings) -> EmbeddingModel:
@@ -213,7 +227,7 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
 
 def _build(parts: _Resources) -> Container:
     units, settings, clock = parts.units, parts.settings, parts.clock
-    queue, events = parts.queue, parts.events
+    queue, events, reconciler = parts.queue, parts.events, _reconciler(parts)
     return Container(
         settings=settings,
         units=units,
@@ -231,6 +245,21 @@ def _build(parts: _Resources) -> Container:
         answers=AnswerService(units=units, queue=queue, events=events, settings=settings, clock=clock),
         streams=StreamService(units=units, streams=parts.streams, clock=clock, settings=settings),
         health=_health(parts),
+        reconciler=reconciler,
+        rebuild=IndexRebuild(
+            units=units, reconciler=reconciler, collections=MilvusCollections(*_milvus(settings))
+        ),
+    )
+
+
+def _reconciler(parts: _Resources) -> Reconciler:
+    return Reconciler(
+        units=parts.units,
+        index=parts.index,
+        blobs=parts.blobs,
+        notices=JobNotices(queue=parts.queue, events=parts.events),
+        clock=parts.clock,
+        settings=parts.settings,
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
+from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import SystemUnitOfWork, UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.embeddings import EmbeddingModel, Embeddings
 from lorebase.schemas.search import (
@@ -17,7 +18,6 @@ from lorebase.schemas.search import (
     VectorQuery,
 )
 from tests.fakes.blob_store import FakeBlobStore
-from tests.fakes.chunk_index import FakeChunkIndex
 from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.faults import Faults
 
@@ -25,7 +25,7 @@ from tests.fakes.faults import Faults
 class FaultyIndex:
     """A chunk index as one process sees it."""
 
-    def __init__(self, index: FakeChunkIndex, faults: Faults) -> None:
+    def __init__(self, index: ChunkIndex, faults: Faults) -> None:
         self._index = index
         self._faults = faults
 

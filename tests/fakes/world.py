@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from lorebase.core.config import Settings
+from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.documents import Chunk, Document, UpsertDocument, UpsertedDocument
 from lorebase.schemas.events import StreamEvent, StreamKind, StreamName
@@ -40,8 +41,13 @@ from tests.fakes.unit_of_work import FakeUnits, MemoryDatabase
 class World:
     """The durable parts, and the services of an API process."""
 
-    def __init__(self, settings: Settings | None = None, units: UnitOfWorkFactory | None = None) -> None:
-        """Over a database in memory, or over other units of work: then nothing reads rows directly."""
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        units: UnitOfWorkFactory | None = None,
+        store: ChunkIndex | None = None,
+    ) -> None:
+        """Over a database and an index in memory, or over others: then nothing reads their rows directly."""
         self.settings = settings or make_settings()
         self.clock = FakeClock()
         self.database = MemoryDatabase(self.clock)
@@ -49,6 +55,7 @@ class World:
         self._in_memory = units is None
         self.blobs = FakeBlobStore()
         self.index = FakeChunkIndex()
+        self.store: ChunkIndex = store or self.index
         self.embedder = FakeEmbedder()
         self.parser = FakeParser()
         self.queue = FakeJobQueue()
@@ -68,7 +75,7 @@ class World:
         """The handlers of a worker process that may die."""
         faults = faults or Faults()
         units = self.units_of(faults)
-        blobs, index = FaultyBlobs(self.blobs, faults), FaultyIndex(self.index, faults)
+        blobs, index = FaultyBlobs(self.blobs, faults), FaultyIndex(self.store, faults)
         cached = CachedEmbedder(units=units, embedder=FaultyEmbedder(self.embedder, faults))
         analyser = KeywordAnalyser()
         return {
@@ -97,7 +104,7 @@ class World:
         faults = faults or Faults()
         return Reconciler(
             units=self.units_of(faults),
-            index=FaultyIndex(self.index, faults),
+            index=FaultyIndex(self.store, faults),
             blobs=FaultyBlobs(self.blobs, faults),
             notices=JobNotices(queue=self.queue, events=self.events),
             clock=self.clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from lorebase.core.errors import LorebaseError
 from lorebase.schemas.jobs import JobLane
 from lorebase.services.job_runner import JobRunner
 from lorebase.workers.heartbeat import beat
+from lorebase.workers.periodic import PeriodicWork, repeat
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +27,19 @@ Serve = Callable[[], Coroutine[object, object, None]]
 class JobWorker:
     """Takes jobs of both lanes until it is stopped, then gives back what it has not finished."""
 
-    def __init__(self, *, runner: JobRunner, settings: Settings, heartbeat: Path) -> None:
+    def __init__(
+        self,
+        *,
+        runner: JobRunner,
+        settings: Settings,
+        heartbeat: Path,
+        periodic: Sequence[PeriodicWork] = (),
+    ) -> None:
         self._runner = runner
         self._settings = settings
         self._redis_url = settings.redis_url.get_secret_value() if settings.redis_url else ""
         self._heartbeat = heartbeat
+        self._periodic = periodic
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -58,7 +67,8 @@ class JobWorker:
         }
         hints = [_again(f"hints of {lane}", self._hints(lane, slots)) for lane, slots in lanes.items()]
         sweeps = [self._sweep(lane) for lane in lanes]
-        return [*hints, *sweeps, _again("cancels", self._listen), beat(self._heartbeat)]
+        periodic = map(repeat, self._periodic)
+        return [*hints, *sweeps, *periodic, _again("cancels", self._listen), beat(self._heartbeat)]
 
     def _hints(self, lane: JobLane, slots: int) -> Serve:
         return lambda: run_worker(self._redis_url, lane, self._run, slots)
