@@ -35,7 +35,7 @@ def reconcile(
     from lorebase.cli import operator_tasks  # noqa: PLC0415
 
     settings = with_running_stack(read_settings(), FOR_SERVICES)
-    _finish(operator_tasks.reconcile_now(settings, workspace, repair=repair), as_json)
+    finish(operator_tasks.reconcile_now(settings, workspace, repair=repair), as_json)
 
 
 def rebuild(workspace: Workspace = None, as_json: AsJson = False) -> None:
@@ -46,7 +46,7 @@ def rebuild(workspace: Workspace = None, as_json: AsJson = False) -> None:
     from lorebase.cli import operator_tasks  # noqa: PLC0415
 
     settings = with_running_stack(read_settings(), FOR_SERVICES)
-    _finish(operator_tasks.rebuild_now(settings, workspace, _tell), as_json)
+    finish(operator_tasks.rebuild_now(settings, workspace, _tell), as_json)
 
 
 def _tell(done: int, total: int) -> None:
@@ -56,7 +56,8 @@ def _tell(done: int, total: int) -> None:
         typer.echo(f"{done} of {total} documents", err=True)
 
 
-def _finish(reports: Sequence[DriftReport], as_json: bool) -> None:
+def finish(reports: Sequence[DriftReport], as_json: bool) -> None:
+    """Prints the reports; ends with DRIFT when something is left that was not mended."""
     if as_json:
         typer.echo(json.dumps([_as_json(report) for report in reports], indent=2))
     else:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import Row, func, select, text
@@ -79,6 +80,7 @@ class SqlLedger:
             await connection.execute(_LATER, {"by": timedelta(seconds=seconds)})
 
 
+@pytest.mark.timeout(300)
 def test_document_life_over_postgresql(module_database: DatabaseUrls) -> None:
     class DocumentLifeInPostgres(DocumentLife):
         async def open(self) -> None:
@@ -98,7 +100,7 @@ def test_document_life_over_postgresql(module_database: DatabaseUrls) -> None:
     run_state_machine_as_test(
         DocumentLifeInPostgres,
         settings=settings(
-            max_examples=8,
+            max_examples=5,
             stateful_step_count=15,
             deadline=None,
             suppress_health_check=list(HealthCheck),
