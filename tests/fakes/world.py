@@ -22,6 +22,7 @@ from lorebase.services.job_notices import JobNotices
 from lorebase.services.job_runner import JobRunner
 from lorebase.services.jobs import JobService
 from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
 from lorebase.services.reconciliation import Reconciler
 from tests.factories import Tenant, make_settings
@@ -69,6 +70,13 @@ class World:
             clock=self.clock,
             settings=self.settings,
         )
+        self.bases = KnowledgeBaseService(
+            units=self.units,
+            queue=self.queue,
+            events=self.events,
+            clock=self.clock,
+            settings=self.settings,
+        )
         self.jobs = JobService(units=self.units, queue=self.queue, events=self.events)
 
     def handlers(self, faults: Faults | None = None) -> dict[JobKind, JobHandler]:
@@ -89,7 +97,13 @@ class World:
                 analyser=analyser,
                 settings=self.settings,
             ),
-            JobKind.DELETE: DeletionHandler(units=units, blobs=blobs, index=index, settings=self.settings),
+            JobKind.DELETE: DeletionHandler(
+                units=units,
+                blobs=blobs,
+                index=index,
+                notices=JobNotices(queue=self.queue, events=self.events),
+                settings=self.settings,
+            ),
             JobKind.SYNC_METADATA: MetadataSyncHandler(
                 units=units,
                 cached_embedder=cached,

@@ -28,3 +28,4 @@ DRIFT_ORPHANED = Counter(
 DRIFT_REPAIRED = Counter(
     "lorebase_reconcile_repaired", "Findings that were mended, or given to a job to mend.", ("kind",)
 )
+ROWS_RETIRED = Counter("lorebase_rows_retired", "Old rows removed, by what they were.", ("what",))

@@ -13,6 +13,8 @@ from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
 from lorebase.ports.reconciliation import PeriodicTaskRepository, ReconciliationRepository
+from lorebase.ports.removals import RemovalRepository
+from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
 from lorebase.schemas.workspaces import ApiKey, Workspace
 
@@ -36,6 +38,8 @@ class UnitOfWork(Protocol):
     answers: AnswerRepository
     idempotency: IdempotencyRepository
     reconciliation: ReconciliationRepository
+    removals: RemovalRepository
+    retention: RetentionRepository
 
     async def commit(self) -> None:
         """Makes everything since the start of the block durable."""

@@ -19,6 +19,8 @@ from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
 from lorebase.ports.reconciliation import PeriodicTaskRepository, ReconciliationRepository
+from lorebase.ports.removals import RemovalRepository
+from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
 from lorebase.repositories.database_errors import is_lost_connection, translated_errors
 from lorebase.repositories.sql.answers import SqlAnswerRepository
@@ -33,6 +35,8 @@ from lorebase.repositories.sql.keyword_index import SqlKeywordIndex
 from lorebase.repositories.sql.knowledge_bases import SqlKnowledgeBaseRepository
 from lorebase.repositories.sql.periodic_tasks import SqlPeriodicTaskRepository
 from lorebase.repositories.sql.reconciliation import SqlReconciliationRepository
+from lorebase.repositories.sql.removals import SqlRemovalRepository
+from lorebase.repositories.sql.retention import SqlRetentionRepository
 from lorebase.repositories.sql.system import SqlSystemDirectory
 from lorebase.repositories.sql.system_jobs import SqlSystemJobRepository
 from lorebase.repositories.sql.versions import SqlVersionRepository
@@ -75,6 +79,8 @@ class SqlUnitOfWork(_Transaction):
             database, workspace_id, settings.idempotency_hours
         )
         self.reconciliation: ReconciliationRepository = SqlReconciliationRepository(database)
+        self.removals: RemovalRepository = SqlRemovalRepository(database, workspace_id)
+        self.retention: RetentionRepository = SqlRetentionRepository(database, workspace_id)
 
 
 class SqlSystemUnitOfWork(_Transaction):

@@ -10,6 +10,7 @@ import uvloop
 from lorebase.container import open_worker
 from lorebase.core.config import Settings, get_settings
 from lorebase.core.logging import configure_logging
+from lorebase.workers.exposition import exposed
 from lorebase.workers.heartbeat import heartbeat_file
 from lorebase.workers.periodic import reconciliation
 from lorebase.workers.worker import JobWorker
@@ -20,14 +21,16 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_worker(settings) as services:
-        worker = JobWorker(
-            runner=services.runner,
-            settings=settings,
-            heartbeat=heartbeat_file(settings),
-            periodic=reconciliation(services.reconciler, settings),
-        )
-        await worker.run(stop)
+    with exposed(settings):
+        async with open_worker(settings) as services:
+            worker = JobWorker(
+                runner=services.runner,
+                settings=settings,
+                heartbeat=heartbeat_file(settings),
+                retention=services.retention,
+                periodic=reconciliation(services.reconciler, settings),
+            )
+            await worker.run(stop)
 
 
 def main() -> None:

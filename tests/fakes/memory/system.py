@@ -101,5 +101,5 @@ class MemorySystemUnitOfWork:
         return len(self._state.workspaces)
 
     async def workspaces_after(self, workspace_id: UUID | None, limit: int) -> list[UUID]:
-        later = sorted(one for one in self._state.workspaces if workspace_id is None or one > workspace_id)
-        return later[:limit]
+        later = (one for one in self._state.workspaces if workspace_id is None or one > workspace_id)
+        return sorted(later)[:limit]
