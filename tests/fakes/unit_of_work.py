@@ -15,6 +15,7 @@ from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.reconciliation import ReconciliationRepository
 from lorebase.ports.removals import RemovalRepository
 from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
@@ -27,6 +28,7 @@ from tests.fakes.memory.idempotency import MemoryIdempotency
 from tests.fakes.memory.jobs import MemoryJobs
 from tests.fakes.memory.keywords import MemoryKeywords
 from tests.fakes.memory.knowledge_bases import MemoryKnowledgeBases
+from tests.fakes.memory.reconciliation import MemoryReconciliation
 from tests.fakes.memory.removals import MemoryRemovals
 from tests.fakes.memory.retention import MemoryRetention
 from tests.fakes.memory.state import State
@@ -63,6 +65,7 @@ class MemoryUnitOfWork:
         self.conversations: ConversationRepository = MemoryConversations(state, workspace_id, now)
         self.answers: AnswerRepository = MemoryAnswers(state, workspace_id)
         self.idempotency: IdempotencyRepository = MemoryIdempotency(state, workspace_id, now)
+        self.reconciliation: ReconciliationRepository = MemoryReconciliation(state, workspace_id)
         self.removals: RemovalRepository = MemoryRemovals(state, workspace_id, now)
         self.retention: RetentionRepository = MemoryRetention(state, workspace_id, now)
         self._transaction = transaction

@@ -11,6 +11,7 @@ from lorebase.models import (
     idempotency,
     jobs,
     knowledge_bases,
+    periodic_tasks,
     workspaces,
 )
 from lorebase.models.base import metadata
@@ -24,5 +25,6 @@ __all__ = [
     "jobs",
     "knowledge_bases",
     "metadata",
+    "periodic_tasks",
     "workspaces",
 ]

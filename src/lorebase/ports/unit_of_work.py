@@ -12,6 +12,7 @@ from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.reconciliation import PeriodicTaskRepository, ReconciliationRepository
 from lorebase.ports.removals import RemovalRepository
 from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
@@ -36,6 +37,7 @@ class UnitOfWork(Protocol):
     conversations: ConversationRepository
     answers: AnswerRepository
     idempotency: IdempotencyRepository
+    reconciliation: ReconciliationRepository
     removals: RemovalRepository
     retention: RetentionRepository
 
@@ -48,6 +50,7 @@ class SystemUnitOfWork(Protocol):
     """A transaction across tenants, with grants on jobs, keys and document states only."""
 
     jobs: SystemJobRepository
+    periodic: PeriodicTaskRepository
 
     async def find_key(self, digest: bytes) -> ApiKey | None:
         """The key with this hash, revoked and expired ones too."""

@@ -18,6 +18,7 @@ from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.reconciliation import PeriodicTaskRepository, ReconciliationRepository
 from lorebase.ports.removals import RemovalRepository
 from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
@@ -32,6 +33,8 @@ from lorebase.repositories.sql.idempotency import SqlIdempotencyRepository
 from lorebase.repositories.sql.jobs import SqlJobRepository
 from lorebase.repositories.sql.keyword_index import SqlKeywordIndex
 from lorebase.repositories.sql.knowledge_bases import SqlKnowledgeBaseRepository
+from lorebase.repositories.sql.periodic_tasks import SqlPeriodicTaskRepository
+from lorebase.repositories.sql.reconciliation import SqlReconciliationRepository
 from lorebase.repositories.sql.removals import SqlRemovalRepository
 from lorebase.repositories.sql.retention import SqlRetentionRepository
 from lorebase.repositories.sql.system import SqlSystemDirectory
@@ -75,6 +78,7 @@ class SqlUnitOfWork(_Transaction):
         self.idempotency: IdempotencyRepository = SqlIdempotencyRepository(
             database, workspace_id, settings.idempotency_hours
         )
+        self.reconciliation: ReconciliationRepository = SqlReconciliationRepository(database)
         self.removals: RemovalRepository = SqlRemovalRepository(database, workspace_id)
         self.retention: RetentionRepository = SqlRetentionRepository(database, workspace_id)
 
@@ -85,6 +89,7 @@ class SqlSystemUnitOfWork(_Transaction):
     def __init__(self, connection: AsyncConnection, settings: Settings) -> None:
         super().__init__(connection, settings)
         self.jobs: SystemJobRepository = SqlSystemJobRepository(self.database)
+        self.periodic: PeriodicTaskRepository = SqlPeriodicTaskRepository(self.database)
         self._directory = SqlSystemDirectory(self.database)
 
     async def find_key(self, digest: bytes) -> ApiKey | None:

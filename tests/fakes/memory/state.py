@@ -63,6 +63,15 @@ class IdempotentCall:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PeriodicTask:
+    """Who is at a task until when, and when it was last done."""
+
+    holder: UUID | None
+    lease_expires_at: datetime | None
+    finished_at: datetime | None
+
+
 @dataclass(slots=True)
 class State:
     """The tables."""
@@ -88,6 +97,7 @@ class State:
     conversations: dict[UUID, Conversation] = field(default_factory=dict)
     messages: dict[UUID, Message] = field(default_factory=dict)
     answers: dict[UUID, Answer] = field(default_factory=dict)
+    periodic: dict[str, PeriodicTask] = field(default_factory=dict)
     deleted_bases: dict[UUID, datetime] = field(default_factory=dict)
     vectors_used: dict[tuple[UUID, UUID, bytes], datetime] = field(default_factory=dict)
     calls: dict[tuple[UUID, UUID, str], IdempotentCall] = field(default_factory=dict)

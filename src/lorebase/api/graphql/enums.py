@@ -164,7 +164,7 @@ _describe(
     ANSWER="Answers a question.",
     DELETE="Removes content and its vectors.",
     INGEST="Parses, chunks and embeds a document version.",
-    SYNC_METADATA="Writes changed metadata to the indexes.",
+    SYNC_METADATA="Brings the indexes in line with a document: changed metadata, lost vectors.",
 )
 _describe(
     JobStage,
