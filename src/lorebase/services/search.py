@@ -105,15 +105,19 @@ class SearchService:
         require(principal, ApiScope.READ)
         return await self.retrieve(principal.workspace_id, request)
 
-    async def retrieve(self, workspace_id: UUID, request: SearchRequest) -> SearchResult:
+    async def retrieve(
+        self, workspace_id: UUID, request: SearchRequest, *, index_id: UUID | None = None
+    ) -> SearchResult:
         """The same without a check of scopes, for work that was allowed before.
+
+        `index_id` names the index to search in place of the active one, when there is one knowledge base.
 
         BadInput for a request that breaks a rule, NotFound for a knowledge base that is not in the workspace.
         """
         started = self._clock.monotonic()
         check_request(request, self._settings)
         async with self._units.for_workspace(workspace_id) as uow:
-            plan = await read_plan(uow, request, self._settings)
+            plan = await read_plan(uow, request, self._settings, index_id)
         run = _Run(request, plan, self._legs(plan, request))
         degraded = await self._rank(run)
         page = run.hits[request.offset : request.offset + request.limit]
