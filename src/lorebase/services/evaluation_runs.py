@@ -95,7 +95,9 @@ class EvaluationHandler:
     async def _whole_result(self, run: EvaluationRun, request: SearchRequest) -> SearchResult:
         # A leg that was too slow just now says nothing about how well the index finds.
         for _ in range(_TRIES):
-            result = await self._search.retrieve(run.workspace_id, request, index_id=run.index_id)
+            result = await self._search.retrieve(
+                run.workspace_id, request, index_id=run.index_id, highlighted=False
+            )
             if not result.degraded:
                 return result
         raise Transient("The keyword search is too slow to be measured.", code=ErrorCode.OVERLOADED)

@@ -42,10 +42,15 @@ class Searches(SearchService):
         self.slow = 0
 
     async def retrieve(
-        self, workspace_id: UUID, request: SearchRequest, *, index_id: UUID | None = None
+        self,
+        workspace_id: UUID,
+        request: SearchRequest,
+        *,
+        index_id: UUID | None = None,
+        highlighted: bool = True,
     ) -> SearchResult:
         self.queries.append(request.query)
-        found = await super().retrieve(workspace_id, request, index_id=index_id)
+        found = await super().retrieve(workspace_id, request, index_id=index_id, highlighted=highlighted)
         if self.slow:
             self.slow -= 1
             return found.model_copy(update={"degraded": ("keyword",)})
@@ -181,11 +186,15 @@ async def test_what_is_measured_already_is_not_searched_again(measuring: Measuri
     original = searches.retrieve
 
     async def failing(
-        workspace_id: UUID, request: SearchRequest, *, index_id: UUID | None = None
+        workspace_id: UUID,
+        request: SearchRequest,
+        *,
+        index_id: UUID | None = None,
+        highlighted: bool = True,
     ) -> SearchResult:
         if len(searches.queries) >= 25:
             raise RuntimeError("the worker is out of luck")
-        return await original(workspace_id, request, index_id=index_id)
+        return await original(workspace_id, request, index_id=index_id, highlighted=highlighted)
 
     searches.retrieve = failing  # type: ignore[method-assign]
     await measuring.work()
