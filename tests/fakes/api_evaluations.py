@@ -1,4 +1,4 @@
-"""What the fake API knows of evaluations: sets that were made, and runs with figures that a test wrote down."""
+"""What the fake API knows of evaluations: sets that were made, and runs with figures of a test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MADE_AT = "2026-01-31T12:00:00.000Z"
 
 @dataclass
 class ApiEvaluations:
-    """`scores` are those of each question in the runs to come, one list a run; none of them: the job fails."""
+    """`scores` are those of each question in the runs to come, a list a run; without any the job fails."""
 
     sets: list[Json] = field(default_factory=list)
     cases: dict[str, list[Json]] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ def plain_bm25(given: RetrievalSet) -> list[CaseScores] | None:
 def _scored(
     given: RetrievalSet,
     passages: Sequence[Passage],
-    orders: Iterator[Sequence[int]] | Sequence[Sequence[int]],
+    orders: Iterable[Sequence[int]],
 ) -> Iterator[CaseScores]:
     ids = [passage.id for passage in passages]
     judged: Mapping[str, Mapping[str, int]] = given.grades

@@ -1,7 +1,7 @@
 """Scores of trec_eval for random rankings, by ir-measures: what our own metrics are tested against.
 
-Not a dependency: `pip install ir-measures==0.4.3` somewhere, then run `python -m tests.bench.retrieval.reference`
-there; it prints tests/unit/services/retrieval_reference.json.
+Not a dependency: `pip install ir-measures==0.4.3` into another environment and run
+`python -m tests.bench.retrieval.reference` there; it prints tests/unit/services/retrieval_reference.json.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Retrieval sets in the format of BEIR: which files belong together, and what is wrong with those that do not."""
+"""Retrieval sets in the format of BEIR: which files belong together, and what is wrong with a file."""
 
 from __future__ import annotations
 

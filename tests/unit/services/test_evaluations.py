@@ -101,10 +101,14 @@ REFUSED: list[tuple[NewCase, ErrorCode, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("bad", "code", "field"), REFUSED, ids=range(len(REFUSED)))
+@pytest.mark.parametrize("refused", REFUSED, ids=range(len(REFUSED)))
 async def test_a_question_that_no_run_could_measure_is_refused_by_its_place(
-    world: World, tenant: Tenant, service: EvaluationService, bad: NewCase, code: ErrorCode, field: list[str]
+    world: World,
+    tenant: Tenant,
+    service: EvaluationService,
+    refused: tuple[NewCase, ErrorCode, list[str]],
 ) -> None:
+    bad, code, field = refused
     with pytest.raises(BadInput) as error:
         await service.create_set(tenant.principal, creating(tenant, case(), bad))
     assert (error.value.code, error.value.field) == (code, field)

@@ -1,4 +1,4 @@
-"""What a ranking is worth, against figures of ir-measures and against the rules that hold for all rankings."""
+"""What a ranking is worth, against figures of ir-measures and against rules that hold for all rankings."""
 
 from __future__ import annotations
 
