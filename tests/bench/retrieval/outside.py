@@ -1,4 +1,4 @@
-"""The stack as a client measures it: searches through the public API, page by page, documents counted once."""
+"""The stack as a client measures it: searches through the public API, page by page."""
 
 from __future__ import annotations
 
