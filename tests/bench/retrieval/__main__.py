@@ -67,15 +67,18 @@ async def _measure(given: RetrievalSet, models: Path) -> None:
 
 async def _filled(session: Session, given: RetrievalSet) -> str:
     """The knowledge base of the set, with all its documents."""
-    known = {base["slug"]: base["id"] for base in await session.knowledge_bases()}
-    if given.name not in known:
+    held = next((base for base in await session.knowledge_bases() if base["slug"] == given.name), None)
+    wanted = sum(bool(passage.text.strip() or passage.title.strip()) for passage in given.passages())
+    if held and held["stats"]["documentCount"] == wanted:
+        return str(held["id"])
+    if held is None:
         asked = {"workspaceId": session.workspace_id, "name": given.name, "slug": given.name}
         data = await session.client.run("create-knowledge-base", {"input": asked})
-        known[given.name] = payload_of(data, "createKnowledgeBase")["knowledgeBase"]["id"]
-    outcome = await import_documents(session, known[given.name], given, concurrency=4)
+        held = payload_of(data, "createKnowledgeBase")["knowledgeBase"]
+    outcome = await import_documents(session, held["id"], given, concurrency=4)
     if outcome.failed or outcome.waiting:
         sys.exit(f"{given.name}: {len(outcome.failed)} documents failed, such as {outcome.failed[:3]}")
-    return str(known[given.name])
+    return str(held["id"])
 
 
 def _show(name: str, system: str, scores: Sequence[CaseScores]) -> None:
