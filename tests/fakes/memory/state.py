@@ -93,6 +93,8 @@ class State:
     evaluation_cases: dict[UUID, tuple[EvaluationCase, ...]] = field(default_factory=dict)
     evaluation_runs: dict[UUID, EvaluationRun] = field(default_factory=dict)
     evaluation_results: dict[UUID, tuple[CaseResult, ...]] = field(default_factory=dict)
+    deleted_bases: dict[UUID, datetime] = field(default_factory=dict)
+    vectors_used: dict[tuple[UUID, UUID, bytes], datetime] = field(default_factory=dict)
     calls: dict[tuple[UUID, UUID, str], IdempotentCall] = field(default_factory=dict)
 
     def copy(self) -> State:
