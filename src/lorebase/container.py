@@ -41,6 +41,8 @@ from lorebase.services.deletion import DeletionHandler
 from lorebase.services.document_contents import ContentService
 from lorebase.services.documents import DocumentService
 from lorebase.services.embeddings import CachedEmbedder, EmbeddingService
+from lorebase.services.evaluation_runs import EvaluationHandler
+from lorebase.services.evaluations import EvaluationService
 from lorebase.services.health import HealthService
 from lorebase.services.index_rebuild import IndexRebuild
 from lorebase.services.ingestion import IngestionHandler
@@ -76,6 +78,7 @@ class Container:
     jobs: JobService
     search: SearchService
     answers: AnswerService
+    evaluations: EvaluationService
     streams: StreamService
     health: HealthService
     reconciler: Reconciler
@@ -220,6 +223,7 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
             analyser=parts.analyser,
             settings=parts.settings,
         ),
+        JobKind.EVALUATE: EvaluationHandler(units=parts.units, search=parts.search, settings=parts.settings),
         JobKind.ANSWER: AnswerHandler(
             units=parts.units,
             search=parts.search,
@@ -265,6 +269,9 @@ def _build(parts: _Resources) -> Container:
         jobs=JobService(units=units, queue=queue, events=events),
         search=parts.search,
         answers=AnswerService(units=units, queue=queue, events=events, settings=settings, clock=clock),
+        evaluations=EvaluationService(
+            units=units, queue=queue, events=events, clock=clock, settings=settings
+        ),
         streams=StreamService(units=units, streams=parts.streams, clock=clock, settings=settings),
         health=_health(parts),
         reconciler=reconciler,

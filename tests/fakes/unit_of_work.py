@@ -11,6 +11,7 @@ from uuid import UUID
 from lorebase.core.errors import ErrorCode, Unavailable
 from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
+from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository
 from lorebase.ports.keyword_index import KeywordIndex
@@ -24,6 +25,7 @@ from tests.fakes.faults import Faults
 from tests.fakes.memory.answers import MemoryAnswers, MemoryConversations
 from tests.fakes.memory.documents import MemoryDocuments
 from tests.fakes.memory.embeddings import MemoryEmbeddings
+from tests.fakes.memory.evaluations import MemoryEvaluations
 from tests.fakes.memory.idempotency import MemoryIdempotency
 from tests.fakes.memory.jobs import MemoryJobs
 from tests.fakes.memory.keywords import MemoryKeywords
@@ -64,6 +66,7 @@ class MemoryUnitOfWork:
         self.jobs: JobRepository = MemoryJobs(state, workspace_id, now)
         self.conversations: ConversationRepository = MemoryConversations(state, workspace_id, now)
         self.answers: AnswerRepository = MemoryAnswers(state, workspace_id)
+        self.evaluations: EvaluationRepository = MemoryEvaluations(state, workspace_id, now)
         self.idempotency: IdempotencyRepository = MemoryIdempotency(state, workspace_id, now)
         self.reconciliation: ReconciliationRepository = MemoryReconciliation(state, workspace_id)
         self.removals: RemovalRepository = MemoryRemovals(state, workspace_id, now)

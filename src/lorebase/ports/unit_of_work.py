@@ -8,6 +8,7 @@ from uuid import UUID
 
 from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
+from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
@@ -36,6 +37,7 @@ class UnitOfWork(Protocol):
     jobs: JobRepository
     conversations: ConversationRepository
     answers: AnswerRepository
+    evaluations: EvaluationRepository
     idempotency: IdempotencyRepository
     reconciliation: ReconciliationRepository
     removals: RemovalRepository

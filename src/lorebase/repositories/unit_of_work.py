@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from lorebase.core.config import Settings
 from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
+from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
@@ -29,6 +30,7 @@ from lorebase.repositories.sql.connection import ENTER_SYSTEM, ENTER_WORKSPACE, 
 from lorebase.repositories.sql.conversations import SqlConversationRepository
 from lorebase.repositories.sql.documents import SqlDocumentRepository
 from lorebase.repositories.sql.embeddings import SqlEmbeddingRepository
+from lorebase.repositories.sql.evaluations import SqlEvaluationRepository
 from lorebase.repositories.sql.idempotency import SqlIdempotencyRepository
 from lorebase.repositories.sql.jobs import SqlJobRepository
 from lorebase.repositories.sql.keyword_index import SqlKeywordIndex
@@ -75,6 +77,7 @@ class SqlUnitOfWork(_Transaction):
         self.jobs: JobRepository = SqlJobRepository(database, workspace_id, settings.open_jobs_maximum)
         self.conversations: ConversationRepository = SqlConversationRepository(database, workspace_id)
         self.answers: AnswerRepository = SqlAnswerRepository(database, workspace_id)
+        self.evaluations: EvaluationRepository = SqlEvaluationRepository(database, workspace_id)
         self.idempotency: IdempotencyRepository = SqlIdempotencyRepository(
             database, workspace_id, settings.idempotency_hours
         )

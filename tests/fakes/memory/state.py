@@ -10,6 +10,7 @@ from uuid import UUID
 from lorebase.schemas.answers import Answer, Conversation, Message
 from lorebase.schemas.documents import Chunk, DeletionReceipt, Document, DocumentVersion
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
+from lorebase.schemas.evaluations import CaseResult, EvaluationCase, EvaluationRun, EvaluationSet
 from lorebase.schemas.jobs import Job
 from lorebase.schemas.knowledge_bases import KnowledgeBase
 from lorebase.schemas.search import KeywordPosting
@@ -98,6 +99,10 @@ class State:
     messages: dict[UUID, Message] = field(default_factory=dict)
     answers: dict[UUID, Answer] = field(default_factory=dict)
     periodic: dict[str, PeriodicTask] = field(default_factory=dict)
+    evaluation_sets: dict[UUID, EvaluationSet] = field(default_factory=dict)
+    evaluation_cases: dict[UUID, tuple[EvaluationCase, ...]] = field(default_factory=dict)
+    evaluation_runs: dict[UUID, EvaluationRun] = field(default_factory=dict)
+    evaluation_results: dict[UUID, tuple[CaseResult, ...]] = field(default_factory=dict)
     deleted_bases: dict[UUID, datetime] = field(default_factory=dict)
     vectors_used: dict[tuple[UUID, UUID, bytes], datetime] = field(default_factory=dict)
     calls: dict[tuple[UUID, UUID, str], IdempotentCall] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from tests.fakes.command_line import CommandLine
 
 COMMANDS = {
     *("up", "status", "down", "doctor", "ingest", "search", "ask", "migrate", "version"),
-    *("knowledge-base", "key", "workspace", "schema"),
+    *("knowledge-base", "key", "workspace", "schema", "eval"),
 }
 
 

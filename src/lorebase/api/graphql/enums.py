@@ -163,6 +163,7 @@ _describe(
     "What a job does.",
     ANSWER="Answers a question.",
     DELETE="Removes content and its vectors.",
+    EVALUATE="Measures an index with an evaluation set.",
     INGEST="Parses, chunks and embeds a document version.",
     SYNC_METADATA="Brings the indexes in line with a document: changed metadata, lost vectors.",
 )
