@@ -19,6 +19,7 @@ export function Ask({ connection, workspaceId, knowledgeBaseId }: Place) {
   const [failure, setFailure] = useState<unknown>(null);
   const [opened, setOpened] = useState<Citation | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
+  const attempt = useRef<{ question: string; key: string }>(null);
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -29,11 +30,14 @@ export function Ask({ connection, workspaceId, knowledgeBaseId }: Place) {
     // A new conversation names its owner; a next question goes into the one that is there.
     const place = conversationId ? { conversationId } : { workspaceId };
     const retrieval = { knowledgeBaseIds: [knowledgeBaseId], query: "" };
-    const input = { question, retrieval, idempotencyKey: crypto.randomUUID(), ...place };
+    // Sending the same question again after a failure must not ask it twice.
+    if (attempt.current?.question !== question) attempt.current = { question, key: crypto.randomUUID() };
+    const input = { question, retrieval, idempotencyKey: attempt.current.key, ...place };
     try {
       const { ask } = await request(connection, AskQuestionDocument, { input });
       const answerId = ask.answer?.id;
       if (!answerId) throw new Error(ask.userErrors[0]?.message ?? "The question was not taken.");
+      attempt.current = null;
       setConversationId(ask.conversation?.id);
       setExchanges((all) => [...all, { question, answerId }]);
       if (field.current) field.current.value = "";

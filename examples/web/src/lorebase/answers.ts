@@ -60,10 +60,10 @@ export function followAnswer(
   const variables: FollowAnswerSubscriptionVariables = { answerId };
   const open = async function* (after: string | undefined) {
     const { signal } = options;
-    for await (const { answerEvents } of events(connection, FollowAnswerDocument, variables, { lastEventId: after, signal }))
-      yield answerEvents;
+    const results = events(connection, FollowAnswerDocument, variables, { lastEventId: after, signal });
+    for await (const { answerEvents } of results) yield answerEvents;
   };
-  return resumed(open, { ...options, isTransient: isTransient });
+  return resumed(open, { ...options, isTransient });
 }
 
 export const isTransient = (failure: unknown): boolean => failure instanceof LorebaseError && failure.retryable;

@@ -56,8 +56,8 @@ export function followJob(
 ): AsyncGenerator<JobEvent> {
   const open = async function* (after: string | undefined) {
     const { signal } = options;
-    for await (const { jobEvents } of events(connection, FollowJobDocument, { jobId }, { lastEventId: after, signal }))
-      yield jobEvents;
+    const results = events(connection, FollowJobDocument, { jobId }, { lastEventId: after, signal });
+    for await (const { jobEvents } of results) yield jobEvents;
   };
   return resumed(open, { ...options, isTransient });
 }
