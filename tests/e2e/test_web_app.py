@@ -52,6 +52,10 @@ async def coast(api: Api, workspace_id: str, name: str) -> Library:
     return library
 
 
+def pictures(folder: str, scheme: Scheme) -> set[str]:
+    return {path.name for path in Path(folder).glob(f"web-{scheme}-*.png")}
+
+
 async def stored_text(api: Api, answer_id: str) -> str:
     return str((await api.run("show-answer", id=answer_id))["text"])
 
@@ -113,4 +117,5 @@ async def test_a_reader_uploads_searches_asks_and_loses_the_connection(
     assert (seen.quote_title, seen.quote_in_view) == (name, True)
     assert (seen.local_storage, seen.session_storage) == ("{}", "{}")
     assert seen.overflow <= 0
-    assert len(list(Path(screenshots).glob(f"web-{scheme}-*.png"))) == len(seen.steps) == 8
+    assert pictures(screenshots, scheme) == {f"web-{scheme}-{step}.png" for step in seen.steps}
+    assert len(seen.steps) == 8
