@@ -6,7 +6,7 @@ python = .venv/bin/python
 # Nothing of the caller's may change what is tested or where a document goes.
 clean_environment = env -u OPENAI_API_KEY -u OPENAI_BASE_URL -u PYTHONPATH -u PYTHONHOME PYTHONUTF8=1
 not_here = not bench and not faults and not conformance and not browser
-checks = tests/unit/test_house_rules.py tests/unit/test_schema_file.py tests/unit/test_prompts.py \
+checks = tests/unit/test_house_rules.py tests/unit/test_schema_file.py tests/unit/test_schema_changes.py tests/unit/test_prompts.py \
 	tests/integration/test_migrations.py
 
 .PHONY: help setup setup-dev run test check format lock examples clean

@@ -16,6 +16,7 @@ from lorebase.clients.openai_connection import LOCAL_PROVIDER, REMOTE_PROVIDER, 
 from lorebase.clients.openai_embedder import OpenAIEmbedder
 from lorebase.clients.parsing.subprocess_parser import SubprocessParser, limits_of
 from lorebase.clients.prompt_templates import FilePromptTemplates
+from lorebase.clients.redis_rate_limiter import RedisRateLimiter
 from lorebase.clients.redis_streams import RedisEventStream
 from lorebase.clients.tokenizer import ModelTokenizer
 from lorebase.core.clock import SystemClock
@@ -49,6 +50,7 @@ from lorebase.services.jobs import JobService
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
+from lorebase.services.rate_limits import RateLimitService
 from lorebase.services.search import SearchService
 from lorebase.services.streams import StreamService
 from lorebase.services.workspaces import WorkspaceService
@@ -72,6 +74,7 @@ class Container:
     answers: AnswerService
     streams: StreamService
     health: HealthService
+    rate_limits: RateLimitService
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class _Resources:
     blobs: BlobStore
     queue: ArqJobQueue
     streams: RedisEventStream
+    limiter: RedisRateLimiter
     events: JobEvents
     index: MilvusChunkIndex
     embedder: OpenAIEmbedder
@@ -136,7 +140,8 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
     )
     index = MilvusChunkIndex(*_milvus(settings))
     connections = ModelConnections(settings)
-    for resource in (queue, streams, index, connections):
+    limiter = RedisRateLimiter(redis_url, clock)
+    for resource in (queue, streams, limiter, index, connections):
         stack.push_async_callback(resource.close)
     templates = FilePromptTemplates()
     embedder = OpenAIEmbedder(connections=connections, batch_size=settings.embedding_batch_size)
@@ -147,6 +152,7 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
         blobs=blob_store(settings.blob_url, settings.home),
         queue=queue,
         streams=streams,
+        limiter=limiter,
         events=JobEvents(streams),
         index=index,
         embedder=embedder,
@@ -231,6 +237,7 @@ def _build(parts: _Resources) -> Container:
         answers=AnswerService(units=units, queue=queue, events=events, settings=settings, clock=clock),
         streams=StreamService(units=units, streams=parts.streams, clock=clock, settings=settings),
         health=_health(parts),
+        rate_limits=RateLimitService(limiter=parts.limiter, clock=clock, settings=settings),
     )
 
 

@@ -49,6 +49,13 @@ class MemoryVersions:
         found = self._of(document_id) if _is_there(self._state, document_id) else []
         return keyset_page(found, lambda v: (number_value(v.number), v.id), page, descending=True)
 
+    async def newest(self, document_ids: Sequence[UUID], limit: int) -> list[DocumentVersion]:
+        found = []
+        for document_id in set(document_ids):
+            if _is_there(self._state, document_id):
+                found += sorted(self._of(document_id), key=lambda v: v.number, reverse=True)[:limit]
+        return found
+
     async def count(self, document_id: UUID) -> int:
         return min(CAP, len(self._of(document_id))) if _is_there(self._state, document_id) else 0
 
