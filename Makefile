@@ -9,7 +9,7 @@ not_here = not bench and not faults and not conformance and not browser
 checks = tests/unit/test_house_rules.py tests/unit/test_schema_file.py tests/unit/test_schema_changes.py tests/unit/test_prompts.py \
 	tests/integration/test_migrations.py
 
-.PHONY: help setup setup-dev run test check format lock examples clean
+.PHONY: help setup setup-dev run test conformance check format lock examples clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -32,6 +32,10 @@ run: setup ## Starts everything in the foreground; Ctrl-C stops it
 test: setup-dev ## All tests but the benchmarks, the fault loops and the suites that need Node.js or a browser
 	@$(clean_environment) $(python) -m pytest -n 2 --dist loadgroup -m '$(not_here)' tests
 
+conformance: setup-dev ## The public suites and clients of GraphQL; SUITES="ws sse" runs some of them
+	@sh tests/conformance/node/setup.sh
+	@$(clean_environment) $(python) -m tests.conformance.run $(SUITES)
+
 check: setup-dev ## Style, types, import contracts, schema, migrations, house rules
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
@@ -51,7 +55,7 @@ examples: ## Installs, types, tests and builds the example web application and c
 	@PYTHON='$(PYTHON)' sh examples/build.sh
 
 clean: ## Removes .venv, caches and what was built; documents and databases in .lorebase stay
-	@rm -rf .venv build dist ide/node_modules src/lorebase/api/static/graphiql
+	@rm -rf .venv build dist ide/node_modules tests/conformance/node/node_modules src/lorebase/api/static/graphiql
 	@rm -rf examples/node_modules examples/*/node_modules examples/*/build examples/web/dist
 	@rm -rf examples/*/src/generated examples/*/src/__generated__
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

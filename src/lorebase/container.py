@@ -45,12 +45,14 @@ from lorebase.services.health import HealthService
 from lorebase.services.ingestion import IngestionHandler
 from lorebase.services.job_control import JobHandler
 from lorebase.services.job_events import JobEvents
+from lorebase.services.job_notices import JobNotices
 from lorebase.services.job_runner import JobRunner
 from lorebase.services.jobs import JobService
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
 from lorebase.services.rate_limits import RateLimitService
+from lorebase.services.retention import RetentionService
 from lorebase.services.search import SearchService
 from lorebase.services.streams import StreamService
 from lorebase.services.workspaces import WorkspaceService
@@ -104,11 +106,23 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
         yield _build(await _open_resources(stack, settings))
 
 
+@dataclass(frozen=True)
+class WorkerServices:
+    """What the worker process does: jobs, and removing what has served its time."""
+
+    runner: JobRunner
+    retention: RetentionService
+
+
 @asynccontextmanager
-async def open_runner(settings: Settings) -> AsyncIterator[JobRunner]:
-    """What runs the jobs, for the worker; it alone parses files."""
+async def open_worker(settings: Settings) -> AsyncIterator[WorkerServices]:
+    """The services of the worker; it alone parses files."""
     async with AsyncExitStack() as stack:
-        yield await _build_runner(stack, await _open_resources(stack, settings))
+        parts = await _open_resources(stack, settings)
+        yield WorkerServices(
+            runner=await _build_runner(stack, parts),
+            retention=RetentionService(units=parts.units, settings=settings),
+        )
 
 
 async def migrate(settings: Settings) -> EmbeddingModel:
@@ -192,9 +206,7 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
             analyser=parts.analyser,
             settings=parts.settings,
         ),
-        JobKind.DELETE: DeletionHandler(
-            units=parts.units, blobs=parts.blobs, index=parts.index, settings=parts.settings
-        ),
+        JobKind.DELETE: _deletion(parts),
         JobKind.SYNC_METADATA: MetadataSyncHandler(
             units=parts.units,
             cached_embedder=cached,
@@ -217,6 +229,16 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
     )
 
 
+def _deletion(parts: _Resources) -> DeletionHandler:
+    return DeletionHandler(
+        units=parts.units,
+        blobs=parts.blobs,
+        index=parts.index,
+        notices=JobNotices(queue=parts.queue, events=parts.events),
+        settings=parts.settings,
+    )
+
+
 def _build(parts: _Resources) -> Container:
     units, settings, clock = parts.units, parts.settings, parts.clock
     queue, events = parts.queue, parts.events
@@ -226,7 +248,9 @@ def _build(parts: _Resources) -> Container:
         signer=Signer(_required(settings.secret_key, "LOREBASE_SECRET_KEY")),
         access=AccessService(units=units, clock=clock),
         workspaces=WorkspaceService(units=units, clock=clock, settings=settings),
-        knowledge_bases=KnowledgeBaseService(units=units, clock=clock, settings=settings),
+        knowledge_bases=KnowledgeBaseService(
+            units=units, queue=queue, events=events, clock=clock, settings=settings
+        ),
         embeddings=EmbeddingService(units=units),
         documents=DocumentService(
             units=units, blobs=parts.blobs, queue=queue, events=events, clock=clock, settings=settings

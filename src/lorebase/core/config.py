@@ -177,6 +177,20 @@ class WorkerSettings(_Group):
     stream_max_events: int = 5000
     stream_expire_seconds: int = 3600
     drain_seconds: float = 20.0
+    retention_seconds: Annotated[float, Field(gt=0)] = Field(
+        3600.0, description="How often old rows are looked for."
+    )
+    tombstone_days: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="How long a deletion's receipt is kept after its end."
+    )
+    job_days: Annotated[float, Field(gt=0)] = Field(30.0, description="How long a job is kept after its end.")
+    cached_vector_days: Annotated[float, Field(gt=1)] = Field(
+        30.0, description="How long a vector is kept whose text nothing has any more."
+    )
+    worker_metrics_host: str = Field("127.0.0.1", description="Address of the worker's /metrics.")
+    worker_metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = Field(
+        None, description="Port of the worker's /metrics and /livez; not served when absent."
+    )
     worker_heartbeat_file: Path | None = Field(
         None, description="Touched while the worker lives; `worker.heartbeat` below home when absent."
     )

@@ -16,6 +16,7 @@ from lorebase.schemas.answers import Answer, Ask, Asked, Conversation, Conversat
 from lorebase.schemas.documents import (
     Chunk,
     DeletedDocument,
+    DeletedKnowledgeBase,
     DeletionReceipt,
     Document,
     DocumentOrder,
@@ -160,6 +161,18 @@ class FakeKnowledgeBases(Fake):
     async def update(self, principal: Principal, command: UpdateKnowledgeBase, /) -> KnowledgeBase:
         self.calls.note("knowledge_bases.update", command)
         return self.world.knowledge_bases[command.id].model_copy(update={"version": 2})
+
+    async def delete(
+        self,
+        principal: Principal,
+        knowledge_base_id: UUID,
+        expected_version: int | None,
+        idempotency_key: str | None,
+        /,
+    ) -> DeletedKnowledgeBase:
+        self.calls.note("knowledge_bases.delete", knowledge_base_id, expected_version, idempotency_key)
+        receipt = next(iter(self.world.receipts.values()))
+        return DeletedKnowledgeBase(knowledge_base_id=knowledge_base_id, job=self.world.job, receipt=receipt)
 
     async def get_many(self, principal: Principal, ids: Sequence[UUID], /) -> Sequence[KnowledgeBase]:
         self.calls.note("knowledge_bases.get_many", tuple(ids))
@@ -404,6 +417,11 @@ class FakeAnswers(Fake):
     async def cancel(self, principal: Principal, answer_id: UUID, idempotency_key: str | None, /) -> Answer:
         self.calls.note("answers.cancel", answer_id, idempotency_key)
         return self.world.answers[answer_id]
+
+    async def delete_conversation(
+        self, principal: Principal, conversation_id: UUID, idempotency_key: str | None, /
+    ) -> None:
+        self.calls.note("answers.delete_conversation", conversation_id, idempotency_key)
 
     async def get_many(self, principal: Principal, ids: Sequence[UUID], /) -> Sequence[Answer]:
         self.calls.note("answers.get_many", tuple(ids))
