@@ -13,7 +13,8 @@ from tests.e2e.library import Library
 from tests.e2e.web_story import EXAMPLES, build_examples, run_node
 from tests.stack import RunningStack
 
-pytestmark = [pytest.mark.conformance, pytest.mark.timeout(700)]
+# They need Node.js and what the browser tests build, so they run with those.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(700)]
 
 CLIENTS = ["plain fetch", "Apollo Client", "urql", "Relay"]
 
