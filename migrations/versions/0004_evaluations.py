@@ -1,7 +1,7 @@
 """Evaluation sets, their questions, runs and results, with row-level security and grants.
 
 Revision ID: 0004
-Revises: 0002
+Revises: 0003
 Create Date: 2026-11-22
 """
 
