@@ -43,8 +43,11 @@ from lorebase.services.document_contents import ContentService
 from lorebase.services.documents import DocumentService
 from lorebase.services.embedding_registry import EmbeddingRegistryService
 from lorebase.services.embeddings import CachedEmbedder, EmbeddingService
+from lorebase.services.evaluation_runs import EvaluationHandler
+from lorebase.services.evaluations import EvaluationService
 from lorebase.services.handlers_by_subject import HandlersBySubject
 from lorebase.services.health import HealthService
+from lorebase.services.index_rebuild import IndexRebuild
 from lorebase.services.index_removal import IndexRemovalHandler
 from lorebase.services.indexes import IndexService
 from lorebase.services.ingestion import IngestionHandler
@@ -57,6 +60,7 @@ from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
 from lorebase.services.rate_limits import RateLimitService
+from lorebase.services.reconciliation import Reconciler
 from lorebase.services.reindexing import ReindexHandler
 from lorebase.services.retention import RetentionService
 from lorebase.services.search import SearchService
@@ -81,8 +85,11 @@ class Container:
     jobs: JobService
     search: SearchService
     answers: AnswerService
+    evaluations: EvaluationService
     streams: StreamService
     health: HealthService
+    reconciler: Reconciler
+    rebuild: IndexRebuild
     rate_limits: RateLimitService
 
 
@@ -115,9 +122,10 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
 
 @dataclass(frozen=True)
 class WorkerServices:
-    """What the worker process does: jobs, and removing what has served its time."""
+    """What the worker process does: jobs, comparing the stores, and removing what has served its time."""
 
     runner: JobRunner
+    reconciler: Reconciler
     retention: RetentionService
 
 
@@ -128,6 +136,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerServices]:
         parts = await _open_resources(stack, settings)
         yield WorkerServices(
             runner=await _build_runner(stack, parts),
+            reconciler=_reconciler(parts),
             retention=RetentionService(units=parts.units, settings=settings),
         )
 
@@ -233,6 +242,7 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
             analyser=parts.analyser,
             settings=parts.settings,
         ),
+        JobKind.EVALUATE: EvaluationHandler(units=parts.units, search=parts.search, settings=parts.settings),
         JobKind.ANSWER: AnswerHandler(
             units=parts.units,
             search=parts.search,
@@ -282,7 +292,7 @@ def _deletion(parts: _Resources) -> DeletionHandler:
 
 def _build(parts: _Resources) -> Container:
     units, settings, clock = parts.units, parts.settings, parts.clock
-    queue, events = parts.queue, parts.events
+    queue, events, reconciler = parts.queue, parts.events, _reconciler(parts)
     return Container(
         settings=settings,
         units=units,
@@ -301,9 +311,27 @@ def _build(parts: _Resources) -> Container:
         jobs=JobService(units=units, queue=queue, events=events),
         search=parts.search,
         answers=AnswerService(units=units, queue=queue, events=events, settings=settings, clock=clock),
+        evaluations=EvaluationService(
+            units=units, queue=queue, events=events, clock=clock, settings=settings
+        ),
         streams=StreamService(units=units, streams=parts.streams, clock=clock, settings=settings),
         health=_health(parts),
+        reconciler=reconciler,
+        rebuild=IndexRebuild(
+            units=units, reconciler=reconciler, collections=MilvusCollections(*_milvus(settings))
+        ),
         rate_limits=RateLimitService(limiter=parts.limiter, clock=clock, settings=settings),
+    )
+
+
+def _reconciler(parts: _Resources) -> Reconciler:
+    return Reconciler(
+        units=parts.units,
+        index=parts.index,
+        blobs=parts.blobs,
+        notices=JobNotices(queue=parts.queue, events=parts.events),
+        clock=parts.clock,
+        settings=parts.settings,
     )
 
 
