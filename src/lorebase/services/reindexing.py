@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from lorebase.core.config import Settings
-from lorebase.core.errors import LeaseLost
+from lorebase.core.errors import ErrorCode, LeaseLost, Transient, Unavailable
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.clock import Clock
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -26,13 +26,18 @@ _GROUP_DOCUMENTS = 32
 
 @dataclass(slots=True)
 class _Build:
-    """One run of a reindex. `wanted` is what the active index held when it began: the end may lie beyond."""
+    """One run of a reindex. `wanted` is what the active index held when it began: the end may lie beyond.
+
+    `again` are documents that changed while they were written. A synchronisation may have recorded its newer
+    rows, which ours then overwrote: so they are written again whatever is on record.
+    """
 
     job: Job
     control: JobControl
     target: IndexTarget
     wanted: int
-    done: int = field(default=0)
+    done: int = 0
+    again: set[UUID] = field(default_factory=set)
 
     @property
     def index_id(self) -> UUID:
@@ -109,9 +114,10 @@ class ReindexHandler:
             if not group:
                 return
             await self._writer.write_together(group, build.target, build.control)
-            for content in group:
-                await self._writer.verify(content, [build.target])
-            await self._commit(build, group)
+            whole = await self._whole(build, group)
+            if not await self._commit(build, group, whole):
+                message = "The vector store does not hold what was written."
+                raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
             await self._pause(self._clock.monotonic() - started)
 
     async def _next_group(self, build: _Build) -> list[IndexContent]:
@@ -120,8 +126,10 @@ class ReindexHandler:
         passages = 0
         async with self._units.for_workspace(build.job.workspace_id) as uow:
             knowledge_base = await uow.knowledge_bases.get(build.knowledge_base_id)
-            for document_id in await uow.indexes.missing_documents(build.index_id, _GROUP_DOCUMENTS):
+            missing = await uow.indexes.missing_documents(build.index_id, _GROUP_DOCUMENTS)
+            for document_id in dict.fromkeys([*build.again, *missing]):
                 content = await live_content(uow, knowledge_base, document_id)
+                build.again.discard(document_id)
                 if content is not None:
                     group.append(content)
                     passages += len(content.chunks)
@@ -129,8 +137,21 @@ class ReindexHandler:
                     break
         return group
 
-    async def _commit(self, build: _Build, group: Sequence[IndexContent]) -> None:
-        """Records what was written. A document that has changed meanwhile stays missing."""
+    async def _whole(self, build: _Build, group: Sequence[IndexContent]) -> set[UUID]:
+        """Documents whose passages are all there. Others are being replaced by somebody, or written again."""
+        whole: set[UUID] = set()
+        for content in group:
+            try:
+                await self._writer.verify(content, [build.target])
+            except Unavailable:
+                raise
+            except Transient:
+                continue
+            whole.add(content.document.id)
+        return whole
+
+    async def _commit(self, build: _Build, group: Sequence[IndexContent], whole: Collection[UUID]) -> bool:
+        """Records what is whole; one that has changed meanwhile stays missing. Whether it got on."""
         overtaken: list[UUID] = []
         committed = 0
         job = build.job
@@ -141,7 +162,10 @@ class ReindexHandler:
                 now = await locked_if_live(uow, content)
                 if now is None:
                     overtaken.append(content.document.id)
-                elif says_the_same(now, knowledge_base, content):
+                elif not says_the_same(now, knowledge_base, content):
+                    await uow.indexes.forget_document(build.index_id, now.id, content.version.generation)
+                    build.again.add(now.id)
+                elif now.id in whole:
                     count = len(content.chunks)
                     await uow.embeddings.commit_document(
                         build.index_id, now.id, content.version.generation, count
@@ -154,6 +178,7 @@ class ReindexHandler:
             await uow.commit()
         for document_id in overtaken:
             await self._stale.remove(job.workspace_id, build.knowledge_base_id, document_id)
+        return bool(committed or build.again or overtaken)
 
     async def _pause(self, worked: float) -> None:
         """Leaves the models and the stores to others for a part of the time."""
