@@ -89,9 +89,9 @@ def _embeddings(texts: list[str], behaviour: str) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def openai_server() -> AsyncIterator[OpenAIServer]:
-    """Runs the server on a free loopback port."""
-    server = OpenAIServer()
+async def openai_server(server: OpenAIServer | None = None) -> AsyncIterator[OpenAIServer]:
+    """Runs the server, or the given one, on a free loopback port."""
+    server = server or OpenAIServer()
     app = Starlette(
         routes=[
             Route("/v1/embeddings", server.handle, methods=["POST"]),
