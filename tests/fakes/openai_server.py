@@ -100,6 +100,8 @@ async def openai_server(server: OpenAIServer | None = None) -> AsyncIterator[Ope
     )
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    # Whoever connects before the server runs waits, and is not refused.
+    listener.listen()
     server.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     runner = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
     task = asyncio.create_task(runner.serve(sockets=[listener]))

@@ -1,4 +1,4 @@
-"""A client with documents of its own: uploads, changes, deletes, cancels, retries, searches, shows and asks."""
+"""A client with documents of its own: it uploads, changes, deletes, cancels, retries, searches and asks."""
 
 from __future__ import annotations
 

@@ -23,10 +23,11 @@ _WORD = re.compile(r"\w+")
 
 
 class MoodyEmbeddings(OpenAIServer):
-    """Answers every request by its present `mood`: well, slow, busy, broken, hang, cut, malformed, short, nan.
+    """Answers every request by its present `mood`.
 
-    When well, the vector of a text is the sum of fixed random vectors of its words, so that texts which share
-    words lie near each other and the same text always has the same vector.
+    One of well, slow, busy, broken, hang, cut, malformed, short and nan. When well, the vector of a text is
+    the sum of fixed random vectors of its words, so that texts which share words lie near each other and the
+    same text always has the same vector.
     """
 
     mood = "well"

@@ -32,8 +32,10 @@ class VectorRow:
 class FinalState:
     """What the API and the stores hold at the end.
 
-    `live_chunks` are the passages that search may show, as PostgreSQL has them. `leftovers` are rows and
-    files of documents that are deleted, each named. `unfinished` are jobs, answers, receipts that have not ended.
+    `live_chunks` are the passages that search may show, as PostgreSQL has them. `leftovers` are rows of
+    documents that are deleted, each named. `unfinished` are jobs, answers and receipts that have not ended.
+    `stray_files` are files of the blob store that no row names: uploads that were cut off leave them, and no
+    document lacks them.
     """
 
     documents: tuple[FinalDocument, ...] = ()
@@ -41,6 +43,7 @@ class FinalState:
     live_chunks: frozenset[str] = frozenset()
     leftovers: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
+    stray_files: tuple[str, ...] = ()
 
 
 SEARCH_MODES = frozenset({"VECTOR", "KEYWORD", "TAG"})

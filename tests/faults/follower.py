@@ -31,7 +31,8 @@ class Stream:
         """Notes an event."""
         name, sequence = event["__typename"], int(event["sequence"])
         if name == "StreamReset":
-            self.was_reset = True
+            # What follows may be counted anew: the stream that counted so far was lost.
+            self.was_reset, sequence = True, -1
         elif sequence <= self.sequence:
             self.faults.append(f"{name} {sequence} after {self.sequence}")
         self.cursor, self.sequence = event["cursor"], sequence

@@ -1,4 +1,4 @@
-"""What the clients and the injector did, when, and what came of it: the only memory that the checker trusts."""
+"""What the clients and the injector did, when, and what came of it: all that the checker trusts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waits until everything has settled, then reads what is left: through the API, and in the stores themselves."""
+"""Waits until everything has settled, then reads what is left through the API and in the stores."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ _LIVE_CHUNKS = """
     WHERE chunks.generation = documents.live_generation
 """
 _LEFTOVERS = """
-    SELECT 'chunk ' || chunks.id FROM chunks JOIN documents ON documents.id = document_id WHERE status = 'DELETED'
+    SELECT 'chunk ' || chunks.id FROM chunks JOIN documents ON documents.id = document_id
+        WHERE status = 'DELETED'
     UNION ALL SELECT 'version ' || document_versions.id FROM document_versions
         JOIN documents ON documents.id = document_id WHERE status = 'DELETED'
     UNION ALL SELECT 'blob row ' || key FROM blobs JOIN documents ON documents.id = document_id
@@ -52,7 +53,7 @@ class Inspector:
         self._retried: set[str] = set()
 
     async def settle(self, seconds: float) -> bool:
-        """Waits until no job is open, and has jobs that failed or were cancelled tried again, as a user would.
+        """Waits until no job is open; has failed and cancelled jobs tried again, as a user would.
 
         False when there still are open jobs after `seconds`.
         """
@@ -94,7 +95,7 @@ class Inspector:
         listed = await self._list(None)
         documents = [await self._document(document) for document in listed]
         unfinished, live = await self._rows(_UNFINISHED), await self._rows(_LIVE_CHUNKS)
-        leftovers = [*await self._rows(_LEFTOVERS), *await self._stray_blobs()]
+        leftovers = await self._rows(_LEFTOVERS)
         (collection,) = await self._rows("SELECT collection FROM embedding_models")
         return FinalState(
             documents=tuple(documents),
@@ -102,6 +103,7 @@ class Inspector:
             live_chunks=frozenset(UUID(str(chunk)).hex for chunk in live),
             leftovers=tuple(map(str, leftovers)),
             unfinished=tuple(map(str, unfinished)),
+            stray_files=tuple(await self._stray_files()),
         )
 
     async def _rows(self, statement: str) -> list[object]:
@@ -145,7 +147,7 @@ class Inspector:
         )
 
     async def _found_by(self, listed: Json, mark: str) -> frozenset[str]:
-        """The ways in which a search finds the document; a document without tags needs none to be found by."""
+        """The ways in which a search finds the document; one without tags is not asked for by them."""
         found = set()
         tag: Json = {"filter": {"document": {"tags": {"hasAny": listed["tags"]}}}} if listed["tags"] else {}
         for name, mode, more in (
@@ -159,11 +161,11 @@ class Inspector:
             found |= {name} if listed["id"] in hits else set()
         return frozenset(found)
 
-    async def _stray_blobs(self) -> list[str]:
+    async def _stray_files(self) -> list[str]:
         known = set(await self._rows("SELECT key FROM blobs"))
         root = self._stack.home.folder("blobs")
         files = [path for path in root.rglob("*") if path.is_file()]
-        return [f"blob {key}" for path in files if (key := path.relative_to(root).as_posix()) not in known]
+        return [key for path in files if (key := path.relative_to(root).as_posix()) not in known]
 
     def _vectors(self, collection: str) -> list[VectorRow]:
         client = MilvusClient(uri=f"unix:{self._stack.socket('milvus')}", timeout=30)

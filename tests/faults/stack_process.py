@@ -1,7 +1,7 @@
 """`python -m tests.faults.stack_process`: the stack as `lorebase up` runs it, with proxies before its stores.
 
-Only the API and the workers go through the proxies, which listen in the folder `proxies` beside the home. There
-is a second worker, so that somebody takes over what a frozen one had.
+Only the API and the workers go through the proxies, which listen in the folder `proxies` beside the home.
+There is a second worker, so that somebody takes over what a frozen one had.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lorebase.embedded.part import OneShot, Part
 from lorebase.embedded.plan import Plan, default_plan
 from lorebase.embedded.supervisor import run_foreground
 
-_BEHIND_PROXIES = ("api", "worker")
+_SERVICES = ("api", "worker")
 
 
 def proxy_folder(home: Path) -> Path:
@@ -43,7 +43,7 @@ def milvus_proxy(home: Path) -> Path:
 def plan_with_proxies(settings: Settings, home: Home) -> Plan:
     """The usual plan, with the services behind proxies and a second worker."""
     plan = default_plan(settings, home)
-    *stores, services = (tuple(_behind(part, home.path) for part in stage) for stage in plan.stages)
+    *stores, services = (tuple(behind_proxies(part, home.path) for part in stage) for stage in plan.stages)
     worker = next(part for part in services if part.name == "worker")
     heartbeat = {"LOREBASE_WORKER_HEARTBEAT_FILE": str(home.path / "worker2.heartbeat")}
     second = replace(
@@ -52,8 +52,9 @@ def plan_with_proxies(settings: Settings, home: Home) -> Plan:
     return replace(plan, stages=(*stores, (*services, second)))
 
 
-def _behind(part: Part | OneShot, home: Path) -> Part | OneShot:
-    if part.name not in _BEHIND_PROXIES:
+def behind_proxies(part: Part | OneShot, home: Path) -> Part | OneShot:
+    """The part with the addresses of the proxies, when it is the API or the worker."""
+    if part.name not in _SERVICES:
         return part
     return replace(part, environment={**part.environment, **_addresses(part.environment, home)})
 

@@ -25,6 +25,10 @@ def files_limited_to(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 @pytest.mark.parametrize("fits", [0, 1, 3000])
 @pytest.mark.parametrize("piece", [1000, 5000])
 async def test_a_full_disk_is_an_outage_of_the_store(tmp_path: Path, fits: int, piece: int) -> None:
@@ -33,7 +37,7 @@ async def test_a_full_disk_is_an_outage_of_the_store(tmp_path: Path, fits: int, 
         await store.put("a/b", pieces(b"x" * 5000, piece))
     assert raised.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert raised.value.retryable
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert files_in(tmp_path) == []
 
 
 async def test_once_there_is_room_again_the_same_bytes_are_kept(tmp_path: Path) -> None:
