@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from tests.e2e.client import Json
@@ -16,7 +16,7 @@ from tests.faults.texts import body_of, marks_in, new_mark
 _DOCUMENTS = 60
 _OPEN_JOBS = 6
 _MODES = ("HYBRID", "VECTOR", "KEYWORD")
-_WEIGHTS = {
+_WRITES = {
     "upload_new": 24,
     "upload_version": 14,
     "upload_unchanged": 5,
@@ -24,17 +24,17 @@ _WEIGHTS = {
     "delete": 9,
     "cancel": 6,
     "retry": 5,
-    "search": 26,
-    "show": 8,
     "ask": 4,
 }
+_READS = {"search": 3, "show": 1}
 
 
 @dataclass
 class OwnDocument:
     """What the client knows of one of its documents.
 
-    `doubtful` documents are left alone, since the outcome of a change to them was never known.
+    `doubtful` documents are left alone, since the outcome of a change to them was never known. `changes` is
+    odd while one is under way.
     """
 
     name: str
@@ -44,6 +44,7 @@ class OwnDocument:
     exists: bool = False
     is_live: bool = False
     doubtful: bool = False
+    changes: int = 0
     failed_stream: Stream | None = None
 
 
@@ -56,7 +57,7 @@ class Place:
 
 
 class Client:
-    """Works on its own documents, one operation after the other, as `chance` draws them."""
+    """Changes its own documents, one operation after the other, and reads meanwhile, as `chance` draws."""
 
     def __init__(self, number: int, caller: Caller, place: Place, chance: random.Random) -> None:
         self.number = number
@@ -66,26 +67,31 @@ class Client:
         self._history = caller.history
         self._place = place
         self._chance = chance
+        # Of their own, so that what is changed does not hang on how many reads there is time for.
+        self._reading = random.Random(chance.random())
         self._changes = 0
 
     async def work(self, stop: asyncio.Event) -> None:
         """Works until told to stop; its followers go on."""
+        await asyncio.gather(self._draw(_WRITES, self._chance, stop), self._draw(_READS, self._reading, stop))
+
+    async def _draw(self, weights: Mapping[str, int], chance: random.Random, stop: asyncio.Event) -> None:
         actions: dict[str, Callable[[], Awaitable[None]]] = {
-            name: getattr(self, f"_{name}") for name in _WEIGHTS
+            name: getattr(self, f"_{name}") for name in weights
         }
         while not stop.is_set():
-            (chosen,) = self._chance.choices(list(actions), list(_WEIGHTS.values()))
+            (chosen,) = chance.choices(list(actions), list(weights.values()))
             await actions[chosen]()
-            await asyncio.sleep(self._chance.uniform(0.05, 0.5))
+            await asyncio.sleep(chance.uniform(0.05, 0.4))
 
     def _record(self, kind: Kind, document: OwnDocument | None = None, **facts: object) -> Operation:
         now = self._history.now()
         own = {"name": document.name, "document_id": document.document_id} if document else {}
         return Operation(kind, Outcome.UNKNOWN, now, now, client=self.number, **{**own, **facts})  # type: ignore[arg-type]
 
-    def _any(self, *, exists: bool = True) -> OwnDocument | None:
+    def _any(self, *, exists: bool = True, chance: random.Random | None = None) -> OwnDocument | None:
         fitting = [own for own in self.documents if own.exists is exists and not own.doubtful]
-        return self._chance.choice(fitting) if fitting else None
+        return (chance or self._chance).choice(fitting) if fitting else None
 
     def _key(self) -> Json:
         self._changes += 1
@@ -120,6 +126,7 @@ class Client:
             **(self._key() if keyed else {}),
         }
         record = self._record(Kind.UPLOAD, document, mark=mark)
+        document.changes += 1
         record, payload = await self._caller.change("add-text-document", record, given, insist=keyed)
         if record.outcome is Outcome.ACKNOWLEDGED:
             document.is_live = document.is_live and mark == document.mark
@@ -131,6 +138,7 @@ class Client:
         self._conclude(record, document)
 
     def _conclude(self, record: Operation, document: OwnDocument) -> None:
+        document.changes += 1
         document.doubtful = document.doubtful or record.outcome is Outcome.UNKNOWN
         known = replace(record, document_id=document.document_id, job_id=document.job_id)
         self._history.add(known)
@@ -140,15 +148,16 @@ class Client:
             tags = (new_mark(self._chance),)
             given = {"id": document.document_id, "tags": list(tags), **self._key()}
             record = self._record(Kind.UPDATE, document, tags=tags)
+            document.changes += 1
             record, _ = await self._caller.change("update-document", record, given)
             self._conclude(record, document)
 
     async def _delete(self) -> None:
         if document := self._any():
             given = {"id": document.document_id, **self._key()}
-            record, _ = await self._caller.change(
-                "delete-document", self._record(Kind.DELETE, document), given
-            )
+            record = self._record(Kind.DELETE, document)
+            document.changes += 1
+            record, _ = await self._caller.change("delete-document", record, given)
             if record.outcome is Outcome.ACKNOWLEDGED:
                 document.exists = document.is_live = False
             self._conclude(record, document)
@@ -175,20 +184,23 @@ class Client:
         self._history.add(record)
 
     async def _search(self) -> None:
-        document = self._any(exists=self._chance.random() < 0.7)
-        if document is None:
+        document = self._any(exists=self._reading.random() < 0.7, chance=self._reading)
+        if document is None or not document.mark:
             return
-        wanted = document.exists and document.is_live
-        record = self._record(Kind.SEARCH, document, mark=document.mark, wanted=wanted)
-        mode = self._chance.choice(_MODES)
+        settled = document.exists and document.is_live and document.changes % 2 == 0
+        changes = document.changes
+        record = self._record(Kind.SEARCH, document, mark=document.mark)
+        mode = self._reading.choice(_MODES)
         asked = {"knowledgeBaseIds": [self._place.knowledge_base_id], "query": document.mark, "mode": mode}
         record, page = await self._caller.read("search", record, {"input": asked, "first": 20})
         seen = sightings_of_hits(page) if page else ()
-        self._history.add(replace(record, seen=seen, note=f"{mode} {record.note}".strip()))
+        wanted = settled and document.changes == changes
+        note = f"{mode} {record.note}".strip()
+        self._history.add(replace(record, seen=seen, wanted=wanted, note=note))
 
     async def _show(self) -> None:
-        document = self._any(exists=self._chance.random() < 0.6)
-        if document is None:
+        document = self._any(exists=self._reading.random() < 0.6, chance=self._reading)
+        if document is None or not document.document_id:
             return
         record, shown = await self._caller.read(
             "show-document", self._record(Kind.SHOW, document), {"id": document.document_id}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +17,7 @@ from tests.faults.stack import FaultStack
 from tests.faults.texts import body_of, marks_in
 
 _PAGE = 100
+_AT_A_TIME = 6
 _EVERYTHING = 16_000
 _POLL_SECONDS = 0.5
 _OPEN_JOBS = "SELECT kind || ' ' || id || ' is ' || status FROM jobs WHERE status IN ('QUEUED', 'RUNNING')"
@@ -92,13 +94,16 @@ class Inspector:
 
     async def read(self) -> FinalState:
         """Everything that the checker wants to know."""
-        listed = await self._list(None)
-        documents = [await self._document(document) for document in listed]
+        turns = asyncio.Semaphore(_AT_A_TIME)
+        documents = await asyncio.gather(*(self._document(each, turns) for each in await self._list(None)))
+        return replace(await self.read_stores(), documents=tuple(documents))
+
+    async def read_stores(self) -> FinalState:
+        """The same without the documents as the API shows them."""
         unfinished, live = await self._rows(_UNFINISHED), await self._rows(_LIVE_CHUNKS)
         leftovers = await self._rows(_LEFTOVERS)
         (collection,) = await self._rows("SELECT collection FROM embedding_models")
         return FinalState(
-            documents=tuple(documents),
             vectors=tuple(await asyncio.to_thread(self._vectors, str(collection))),
             live_chunks=frozenset(UUID(str(chunk)).hex for chunk in live),
             leftovers=tuple(map(str, leftovers)),
@@ -131,11 +136,12 @@ class Inspector:
             if not page["pageInfo"]["hasNextPage"]:
                 return found
 
-    async def _document(self, listed: Json) -> FinalDocument:
-        shown = await self._api.run("show-document", id=listed["id"])
-        version = shown["currentVersion"] or {}
-        text = version.get("text") or ""
-        mark = " ".join(marks_in(text))
+    async def _document(self, listed: Json, turns: asyncio.Semaphore) -> FinalDocument:
+        async with turns:
+            shown = await self._api.run("show-document", id=listed["id"])
+            text = (shown["currentVersion"] or {}).get("text") or ""
+            mark = " ".join(marks_in(text))
+            found_by = await self._found_by(listed, mark)
         return FinalDocument(
             name=listed["externalId"],
             document_id=listed["id"],
@@ -143,7 +149,7 @@ class Inspector:
             mark=mark,
             text_is_whole=text.strip() == body_of(mark).strip(),
             tags=tuple(listed["tags"]),
-            found_by=await self._found_by(listed, mark),
+            found_by=found_by,
         )
 
     async def _found_by(self, listed: Json, mark: str) -> frozenset[str]:

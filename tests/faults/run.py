@@ -40,11 +40,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a run: `brought` faults came; `repair` is what the reconciler said of its work."""
+    """What came of a run: `brought` faults came; `repair` is what the reconciler said of its work.
+
+    `orphans_before` are vectors that belonged to nothing before it, `stray_files` files of cut-off uploads.
+    """
 
     plan: Plan
     brought: int
-    before_repair: Findings
+    orphans_before: int
     repair: str
     findings: Findings
     stray_files: int
@@ -56,7 +59,7 @@ class Report:
         return [
             f"seed={self.plan.seed} seconds={self.seconds:.0f}",
             *self._counts(),
-            f"before repair: {self.before_repair.last_line(self.brought)}",
+            f"orphan vectors before the repair: {self.orphans_before}",
             f"repair: {self.repair}",
             f"files of cut-off uploads in the blob store: {self.stray_files}",
             *(f"{kind}: {case}" for kind, cases in self.findings.by_kind.items() for case in cases),
@@ -127,7 +130,7 @@ class _Run:
     async def _count(self, inspector: Inspector, brought: int) -> Report:
         settled = await inspector.settle(_SETTLE_SECONDS)
         await self._stop_listening()
-        before = check(self.history.operations, await inspector.read())
+        before = check((), await inspector.read_stores())
         repair = await asyncio.to_thread(self._repair)
         # A repair may rebuild what was missing, by jobs of its own.
         settled = await inspector.settle(_SETTLE_SECONDS) and settled
@@ -138,7 +141,7 @@ class _Run:
         return Report(
             plan=self.plan,
             brought=brought,
-            before_repair=before,
+            orphans_before=len(before.orphaned),
             repair=repair,
             findings=findings,
             stray_files=len(final.stray_files),
