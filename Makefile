@@ -35,7 +35,7 @@ run: setup ## Starts everything in the foreground; Ctrl-C stops it
 test: setup-dev ## All tests but the benchmarks, the fault loops and the suites that need Node.js or a browser
 	@$(clean_environment) $(python) -m pytest -n 2 --dist loadgroup -m '$(not_here)' tests
 
-# ARGUMENTS="--only freeze-worker --folder /tmp/f" plays one scenario and keeps its history.
+# ARGUMENTS="--only freeze-worker --folder ../faults-1" plays one scenario and keeps its history.
 faults: setup-dev ## Kills, freezes and cuts off parts of the real stack: ROUNDS=100 SEED=1; exits with 1 at a loss
 	@$(clean_environment) $(python) -m tests.faults --rounds $(ROUNDS) --seed $(SEED) $(ARGUMENTS)
 

@@ -43,9 +43,12 @@ class Caller:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def read(self, operation: str, record: Operation, variables: Json) -> tuple[Operation, Json]:
-        """Asks once. The outcome is UNKNOWN when the answer was an error."""
+        """Asks once. The outcome is UNKNOWN when the answer was an error; then it pauses."""
         outcome, note, payload = await self._send(operation, variables)
-        return replace(record, outcome=outcome, ended=self.history.now(), note=note), payload
+        asked = replace(record, outcome=outcome, ended=self.history.now(), note=note)
+        if outcome is Outcome.UNKNOWN:
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return asked, payload
 
     async def _send(self, operation: str, variables: Json) -> tuple[Outcome, str, Json]:
         try:

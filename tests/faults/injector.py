@@ -25,18 +25,18 @@ class Injector:
 
     def __init__(self, stack: FaultStack, history: History) -> None:
         self._stack = stack
-        self._history = history
+        self.history = history
         self.brought = 0
 
     async def bring(self, fault: Fault) -> None:
         """Waits for the fault's pause, brings it, holds it, and ends it."""
         await asyncio.sleep(fault.pause)
-        began = self._history.now()
+        began = self.history.now()
         note = await self._bring(fault)
         outcome = Outcome.REFUSED if note else Outcome.ACKNOWLEDGED
         self.brought += not note
-        self._history.add(
-            Operation(Kind.FAULT, outcome, began, self._history.now(), name=fault.kind, note=note)
+        self.history.add(
+            Operation(Kind.FAULT, outcome, began, self.history.now(), name=fault.kind, note=note)
         )
 
     async def _bring(self, fault: Fault) -> str:

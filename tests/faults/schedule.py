@@ -38,6 +38,8 @@ class FaultKind(StrEnum):
 
 # A process that dies or freezes is the hardest: those come more often than an embedding server's moods.
 _WEIGHTS = {"kill": 4, "freeze": 6, "flush": 3, "cut": 2, "hole": 2, "disk": 3, "embeddings": 1}
+# While the API is away nobody can do anything worth breaking.
+_API_WEIGHT = 2
 _INSTANT = frozenset({"kill", "flush"})
 # Of the parts of which there are several.
 WORKERS = ("worker", "worker2")
@@ -74,7 +76,7 @@ def draw(
     """The faults of a run. A freeze lasts longer than a lease."""
     chance = random.Random(f"faults {seed}")
     kinds = sorted(only) if only else list(FaultKind)
-    weights = [_WEIGHTS[kind.partition("-")[0]] for kind in kinds]
+    weights = [_weight(kind) for kind in kinds]
     for number in range(rounds):
         kind = chance.choices(kinds, weights)[0]
         family = kind.partition("-")[0]
@@ -86,6 +88,10 @@ def draw(
             worker=chance.choice(WORKERS),
             drops=chance.random() < 0.5,
         )
+
+
+def _weight(kind: FaultKind) -> int:
+    return _API_WEIGHT if kind is FaultKind.KILL_API else _WEIGHTS[kind.partition("-")[0]]
 
 
 def _seconds(chance: random.Random, family: str, lease_seconds: float) -> float:
