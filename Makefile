@@ -6,13 +6,13 @@ python = .venv/bin/python
 # Nothing of the caller's may change what is tested or where a document goes.
 clean_environment = env -u OPENAI_API_KEY -u OPENAI_BASE_URL -u PYTHONPATH -u PYTHONHOME PYTHONUTF8=1
 not_here = not bench and not faults and not conformance and not browser
-checks = tests/unit/test_house_rules.py tests/unit/test_schema_file.py tests/unit/test_prompts.py \
+checks = tests/unit/test_house_rules.py tests/unit/test_schema_file.py tests/unit/test_schema_changes.py tests/unit/test_prompts.py \
 	tests/integration/test_migrations.py
 
 ROUNDS ?= 100
 SEED ?= 1
 
-.PHONY: help setup setup-dev run test faults check format lock clean
+.PHONY: help setup setup-dev run test faults conformance check format lock clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -39,6 +39,10 @@ test: setup-dev ## All tests but the benchmarks, the fault loops and the suites 
 faults: setup-dev ## Kills, freezes and cuts off parts of the real stack: ROUNDS=100 SEED=1; exits with 1 at a loss
 	@$(clean_environment) $(python) -m tests.faults --rounds $(ROUNDS) --seed $(SEED) $(ARGUMENTS)
 
+conformance: setup-dev ## The public suites and clients of GraphQL; SUITES="ws sse" runs some of them
+	@sh tests/conformance/node/setup.sh
+	@$(clean_environment) $(python) -m tests.conformance.run $(SUITES)
+
 check: setup-dev ## Style, types, import contracts, schema, migrations, house rules
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
@@ -55,6 +59,6 @@ lock: ## Writes the hash-locked requirements anew from pyproject.toml; needs uv 
 	@sh scripts/lock.sh
 
 clean: ## Removes .venv, caches and what was built; documents and databases in .lorebase stay
-	@rm -rf .venv build dist ide/node_modules src/lorebase/api/static/graphiql
+	@rm -rf .venv build dist ide/node_modules tests/conformance/node/node_modules src/lorebase/api/static/graphiql
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -101,14 +102,9 @@ def _environment(home: Path) -> dict[str, str]:
     return {**clean_environment(), **QUICK, **own}
 
 
-@pytest.fixture(scope="session")
-def running_stack(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
-    """The session's stack, or the one that already runs in the folder that `--stack-home` names."""
-    given = request.config.getoption("--stack-home")
-    if given:
-        home = Path(given).resolve()
-        yield RunningStack(home, {**clean_environment(), "LOREBASE_HOME": str(home)})
-        return
+@contextmanager
+def temporary_stack() -> Iterator[RunningStack]:
+    """A new stack in a folder of its own; stopped and removed at the end."""
     base = Path(tempfile.mkdtemp(prefix="lb-", dir="/tmp"))
     base.chmod(0o711)
     home = base / "home"
@@ -120,3 +116,15 @@ def running_stack(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
     finally:
         supervisor.stop(Settings(home=home))
         shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def running_stack(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
+    """The session's stack, or the one that already runs in the folder that `--stack-home` names."""
+    given = request.config.getoption("--stack-home")
+    if given:
+        home = Path(given).resolve()
+        yield RunningStack(home, {**clean_environment(), "LOREBASE_HOME": str(home)})
+        return
+    with temporary_stack() as stack:
+        yield stack

@@ -69,8 +69,9 @@ async function runTab(page, run) {
   await page.locator(".graphiql-execute-button").click();
   const started = Date.now();
   for (;;) {
-    const text = await modelText(page, "response.json");
+    // The text is read last: of a stream it is then never older than what was shown.
     const shown = await shownResponse(page);
+    const text = await modelText(page, "response.json");
     if (text && (run.expect ?? []).every((part) => shown.includes(part) || text.includes(part))) {
       for (const [name, path] of Object.entries(run.capture ?? {})) captured[name] = pick(JSON.parse(text), path);
       seen.runs.push({ tab: run.tab, response: text, shown });

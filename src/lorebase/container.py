@@ -16,6 +16,7 @@ from lorebase.clients.openai_connection import LOCAL_PROVIDER, REMOTE_PROVIDER, 
 from lorebase.clients.openai_embedder import OpenAIEmbedder
 from lorebase.clients.parsing.subprocess_parser import SubprocessParser, limits_of
 from lorebase.clients.prompt_templates import FilePromptTemplates
+from lorebase.clients.redis_rate_limiter import RedisRateLimiter
 from lorebase.clients.redis_streams import RedisEventStream
 from lorebase.clients.tokenizer import ModelTokenizer
 from lorebase.core.clock import SystemClock
@@ -44,11 +45,14 @@ from lorebase.services.health import HealthService
 from lorebase.services.ingestion import IngestionHandler
 from lorebase.services.job_control import JobHandler
 from lorebase.services.job_events import JobEvents
+from lorebase.services.job_notices import JobNotices
 from lorebase.services.job_runner import JobRunner
 from lorebase.services.jobs import JobService
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
+from lorebase.services.rate_limits import RateLimitService
+from lorebase.services.retention import RetentionService
 from lorebase.services.search import SearchService
 from lorebase.services.streams import StreamService
 from lorebase.services.workspaces import WorkspaceService
@@ -72,6 +76,7 @@ class Container:
     answers: AnswerService
     streams: StreamService
     health: HealthService
+    rate_limits: RateLimitService
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class _Resources:
     blobs: BlobStore
     queue: ArqJobQueue
     streams: RedisEventStream
+    limiter: RedisRateLimiter
     events: JobEvents
     index: MilvusChunkIndex
     embedder: OpenAIEmbedder
@@ -100,11 +106,23 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
         yield _build(await _open_resources(stack, settings))
 
 
+@dataclass(frozen=True)
+class WorkerServices:
+    """What the worker process does: jobs, and removing what has served its time."""
+
+    runner: JobRunner
+    retention: RetentionService
+
+
 @asynccontextmanager
-async def open_runner(settings: Settings) -> AsyncIterator[JobRunner]:
-    """What runs the jobs, for the worker; it alone parses files."""
+async def open_worker(settings: Settings) -> AsyncIterator[WorkerServices]:
+    """The services of the worker; it alone parses files."""
     async with AsyncExitStack() as stack:
-        yield await _build_runner(stack, await _open_resources(stack, settings))
+        parts = await _open_resources(stack, settings)
+        yield WorkerServices(
+            runner=await _build_runner(stack, parts),
+            retention=RetentionService(units=parts.units, settings=settings),
+        )
 
 
 async def migrate(settings: Settings) -> EmbeddingModel:
@@ -136,7 +154,8 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
     )
     index = MilvusChunkIndex(*_milvus(settings))
     connections = ModelConnections(settings)
-    for resource in (queue, streams, index, connections):
+    limiter = RedisRateLimiter(redis_url, clock)
+    for resource in (queue, streams, limiter, index, connections):
         stack.push_async_callback(resource.close)
     templates = FilePromptTemplates()
     embedder = OpenAIEmbedder(connections=connections, batch_size=settings.embedding_batch_size)
@@ -147,6 +166,7 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
         blobs=blob_store(settings.blob_url, settings.home),
         queue=queue,
         streams=streams,
+        limiter=limiter,
         events=JobEvents(streams),
         index=index,
         embedder=embedder,
@@ -186,9 +206,7 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
             analyser=parts.analyser,
             settings=parts.settings,
         ),
-        JobKind.DELETE: DeletionHandler(
-            units=parts.units, blobs=parts.blobs, index=parts.index, settings=parts.settings
-        ),
+        JobKind.DELETE: _deletion(parts),
         JobKind.SYNC_METADATA: MetadataSyncHandler(
             units=parts.units,
             cached_embedder=cached,
@@ -211,6 +229,16 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
     )
 
 
+def _deletion(parts: _Resources) -> DeletionHandler:
+    return DeletionHandler(
+        units=parts.units,
+        blobs=parts.blobs,
+        index=parts.index,
+        notices=JobNotices(queue=parts.queue, events=parts.events),
+        settings=parts.settings,
+    )
+
+
 def _build(parts: _Resources) -> Container:
     units, settings, clock = parts.units, parts.settings, parts.clock
     queue, events = parts.queue, parts.events
@@ -220,7 +248,9 @@ def _build(parts: _Resources) -> Container:
         signer=Signer(_required(settings.secret_key, "LOREBASE_SECRET_KEY")),
         access=AccessService(units=units, clock=clock),
         workspaces=WorkspaceService(units=units, clock=clock, settings=settings),
-        knowledge_bases=KnowledgeBaseService(units=units, clock=clock, settings=settings),
+        knowledge_bases=KnowledgeBaseService(
+            units=units, queue=queue, events=events, clock=clock, settings=settings
+        ),
         embeddings=EmbeddingService(units=units),
         documents=DocumentService(
             units=units, blobs=parts.blobs, queue=queue, events=events, clock=clock, settings=settings
@@ -231,6 +261,7 @@ def _build(parts: _Resources) -> Container:
         answers=AnswerService(units=units, queue=queue, events=events, settings=settings, clock=clock),
         streams=StreamService(units=units, streams=parts.streams, clock=clock, settings=settings),
         health=_health(parts),
+        rate_limits=RateLimitService(limiter=parts.limiter, clock=clock, settings=settings),
     )
 
 

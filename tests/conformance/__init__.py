@@ -1,1 +1,1 @@
-"""Public suites of the GraphQL protocols, run against a small schema on the API's own transports."""
+"""Public suites and clients of GraphQL, run against a small schema and the whole stack."""

@@ -47,6 +47,10 @@ class Doc(Node):
 DOCS = {number: Doc(id=strawberry.ID(str(number)), title=f"doc {number}") for number in range(1, 51)}
 
 
+def find_doc(number: str) -> Doc | None:
+    return DOCS.get(int(number)) if number.isdecimal() else None
+
+
 @strawberry.input(one_of=True)
 class DocBy:
     """One way to name a document."""
@@ -71,6 +75,15 @@ class Completed:
     seq: int
 
 
+@strawberry.type
+class Letter:
+    """An event with a cursor."""
+
+    cursor: str
+    letter: str
+
+
+LETTERS = "abcde"
 TokenEvent = Annotated[Started | Delta | Completed, strawberry.union("TokenEvent")]
 
 
@@ -84,7 +97,11 @@ class Query:
 
     @strawberry.field
     def node(self, id: strawberry.ID) -> Node | None:  # noqa: A002 - the argument's public name
-        return DOCS.get(int(id)) if id.isdecimal() else None
+        return find_doc(id)
+
+    @strawberry.field
+    def nodes(self, ids: list[strawberry.ID]) -> list[Node | None]:
+        return [find_doc(each) for each in ids]
 
     @strawberry.field
     def hello(self, name: str = "world") -> str:
@@ -157,6 +174,11 @@ class Subscription:
             if event.seq > after:
                 await asyncio.sleep(0.005)
                 yield event
+
+    @strawberry.subscription
+    async def letters(self, after: str | None = None) -> AsyncGenerator[Letter, None]:
+        for letter in LETTERS[LETTERS.index(after) + 1 :] if after else LETTERS:
+            yield Letter(cursor=letter, letter=letter)
 
     @strawberry.subscription
     async def fails_midway(self) -> AsyncGenerator[int, None]:

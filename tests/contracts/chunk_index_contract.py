@@ -188,3 +188,29 @@ class ChunkIndexContract:
         await index.delete(home, entry.document.id)
         await index.delete(home, entry.document.id)
         assert await index.count(home, entry.document.id) == 0
+
+    async def test_a_whole_knowledge_base_is_counted_and_deleted_and_no_other(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        base = uuid4()
+        first, second = (passage(document(home.workspace_id, knowledge_base_id=base)) for _ in range(2))
+        other = passage(document(home.workspace_id))
+        await self.store(index, home, first, second, other)
+        stranger = address(home.collection, uuid4(), home.partition)
+        await index.delete_all(stranger, base)
+        assert await index.count_all(stranger, base) == 0
+        assert await index.count_all(home, base) == 2
+        await index.delete_all(home, base, [first.document.id, other.document.id])
+        assert await index.count_all(home, base) == 1
+        await index.delete_all(home, base, [])
+        assert await index.count_all(home, base) == 1
+        await index.delete_all(home, base)
+        assert await index.count_all(home, base) == 0
+        assert await index.count(home, other.document.id) == 1
+
+    async def test_a_tenant_without_a_partition_has_no_knowledge_base_to_empty(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        nowhere = address(home.collection, uuid4())
+        await index.delete_all(nowhere, uuid4())
+        assert await index.count_all(nowhere, uuid4()) == 0

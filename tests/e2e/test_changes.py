@@ -188,3 +188,38 @@ async def test_the_same_document_sent_fifty_times_at_once_is_one_document(librar
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_a_deleted_knowledge_base_is_gone_at_once_and_its_receipt_completes(library: Library) -> None:
+    names = [f"page-{number}.md" for number in range(4)]
+    kept = [await library.shelve(name, unread(f"The {name} names a cask of cider.")) for name in names]
+    asked = await library.ask("What does page-2.md name?")
+    answer_id = asked["answer"]["id"]
+    async for _ in library.api.events("follow-answer", answerId=answer_id):
+        continue
+    before = await library.api.run("show-answer", id=answer_id)
+    deleted = await library.api.mutate("delete-knowledge-base", id=library.id)
+    assert deleted["receipt"]["documentsRemaining"] == len(names)
+    assert deleted["receipt"]["vectorsRemaining"] >= len(names)
+    for mode in MODES:
+        wanted = {"knowledgeBaseIds": [library.id], "query": "a cask of cider", "mode": mode}
+        body = await library.api.result("search", input=wanted)
+        assert [error["extensions"]["code"] for error in body["errors"]] == ["NOT_FOUND"]
+    assert await library.api.run("show-knowledge-base", id=library.id) is None
+    assert await library.api.run("show-document", id=kept[0]) is None
+
+    async def complete() -> bool:
+        receipt = await library.api.run("show-deletion", id=deleted["receipt"]["id"])
+        return receipt["completedAt"] is not None
+
+    await eventually(complete, "the end of the deletion")
+    receipt = await library.api.run("show-deletion", id=deleted["receipt"]["id"])
+    assert (receipt["documentsRemaining"], receipt["vectorsRemaining"]) == (0, 0)
+    after = await library.api.run("show-answer", id=answer_id)
+    assert after["text"] == before["text"]
+    quotes = [[citation["quote"] for citation in shown["citations"]] for shown in (before, after)]
+    assert quotes[0] == quotes[1]
+    conversation_id = asked["conversation"]["id"]
+    await library.api.mutate("delete-conversation", id=conversation_id)
+    assert await library.api.run("show-answer", id=answer_id) is None
+    assert await library.api.run("show-conversation", id=conversation_id) is None

@@ -87,6 +87,7 @@ class ApiWorld:
             "search": self._search,
             "upsertDocument": self._upsert,
             "createKnowledgeBase": self._create_knowledge_base,
+            "deleteKnowledgeBase": self._delete_knowledge_base,
             "createApiKey": self._create_key,
             "revokeApiKey": self._revoke_key,
             "ask": self._ask,
@@ -192,6 +193,18 @@ class ApiWorld:
         )
         self.knowledge_bases.append(made)
         return {"knowledgeBase": made, "userErrors": []}
+
+    def _delete_knowledge_base(self, info: object, input: Json) -> Json:  # noqa: A002
+        self.knowledge_bases = [kb for kb in self.knowledge_bases if kb["id"] != input["id"]]
+        receipt = {
+            "id": "del_1",
+            "requestedAt": STARTED_AT,
+            "documentsRemaining": 3,
+            "vectorsRemaining": 14,
+            "completedAt": None,
+        }
+        job = {"id": "job_9", "status": "QUEUED"}
+        return {"deletedId": input["id"], "job": job, "receipt": receipt, "userErrors": []}
 
     def _create_key(self, info: object, input: Json) -> Json:  # noqa: A002
         key = {

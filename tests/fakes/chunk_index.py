@@ -49,6 +49,17 @@ class FakeChunkIndex:
         rows = self._of(address, document_id)
         return sum(generation is None or row.generation == generation for row in rows)
 
+    async def delete_all(
+        self, address: PartitionAddress, knowledge_base_id: UUID, document_ids: Sequence[UUID] | None = None
+    ) -> None:
+        rows = self._rows(address)
+        for row in list(self._in(address, knowledge_base_id)):
+            if document_ids is None or row.document_id in document_ids:
+                del rows[row.chunk_id]
+
+    async def count_all(self, address: PartitionAddress, knowledge_base_id: UUID) -> int:
+        return sum(1 for _ in self._in(address, knowledge_base_id))
+
     async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
         self.queries.append(query)
         found = [
@@ -71,6 +82,11 @@ class FakeChunkIndex:
     def _of(self, address: PartitionAddress, document_id: UUID) -> Iterator[ChunkVector]:
         wanted = (address.workspace_id, document_id)
         return (row for row in self._rows(address).values() if (row.workspace_id, row.document_id) == wanted)
+
+    def _in(self, address: PartitionAddress, knowledge_base_id: UUID) -> Iterator[ChunkVector]:
+        wanted = (address.workspace_id, knowledge_base_id)
+        rows = self._rows(address).values()
+        return (row for row in rows if (row.workspace_id, row.knowledge_base_id) == wanted)
 
 
 def cosine(left: Sequence[float], right: Sequence[float]) -> float:

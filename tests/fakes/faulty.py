@@ -48,6 +48,17 @@ class FaultyIndex:
         await self._faults.step()
         return await self._index.count(address, document_id, generation=generation)
 
+    async def delete_all(
+        self, address: PartitionAddress, knowledge_base_id: UUID, document_ids: Sequence[UUID] | None = None
+    ) -> None:
+        await self._faults.step()
+        await self._index.delete_all(address, knowledge_base_id, document_ids)
+        await self._faults.step()
+
+    async def count_all(self, address: PartitionAddress, knowledge_base_id: UUID) -> int:
+        await self._faults.step()
+        return await self._index.count_all(address, knowledge_base_id)
+
     async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
         return await self._index.search(address, query)
 

@@ -15,6 +15,8 @@ from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.removals import RemovalRepository
+from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import Faults
@@ -25,6 +27,8 @@ from tests.fakes.memory.idempotency import MemoryIdempotency
 from tests.fakes.memory.jobs import MemoryJobs
 from tests.fakes.memory.keywords import MemoryKeywords
 from tests.fakes.memory.knowledge_bases import MemoryKnowledgeBases
+from tests.fakes.memory.removals import MemoryRemovals
+from tests.fakes.memory.retention import MemoryRetention
 from tests.fakes.memory.state import State
 from tests.fakes.memory.system import MemorySystemUnitOfWork
 from tests.fakes.memory.versions import MemoryChunks, MemoryVersions
@@ -50,15 +54,17 @@ class MemoryUnitOfWork:
         self.workspace_id = workspace_id
         self.workspaces: WorkspaceRepository = MemoryWorkspaces(state, workspace_id, now)
         self.knowledge_bases: KnowledgeBaseRepository = MemoryKnowledgeBases(state, workspace_id, now)
-        self.embeddings: EmbeddingRepository = MemoryEmbeddings(state, workspace_id)
+        self.embeddings: EmbeddingRepository = MemoryEmbeddings(state, workspace_id, now)
         self.documents: DocumentRepository = MemoryDocuments(state, workspace_id, now)
         self.versions: VersionRepository = MemoryVersions(state, workspace_id)
         self.chunks: ChunkRepository = MemoryChunks(state, workspace_id)
         self.keywords: KeywordIndex = MemoryKeywords(state, workspace_id)
         self.jobs: JobRepository = MemoryJobs(state, workspace_id, now)
-        self.conversations: ConversationRepository = MemoryConversations(state, workspace_id)
+        self.conversations: ConversationRepository = MemoryConversations(state, workspace_id, now)
         self.answers: AnswerRepository = MemoryAnswers(state, workspace_id)
         self.idempotency: IdempotencyRepository = MemoryIdempotency(state, workspace_id, now)
+        self.removals: RemovalRepository = MemoryRemovals(state, workspace_id, now)
+        self.retention: RetentionRepository = MemoryRetention(state, workspace_id, now)
         self._transaction = transaction
 
     async def commit(self) -> None:

@@ -16,9 +16,11 @@ from lorebase.services.embeddings import CachedEmbedder
 from lorebase.services.ingestion import IngestionHandler
 from lorebase.services.job_control import JobHandler
 from lorebase.services.job_events import JobEvents
+from lorebase.services.job_notices import JobNotices
 from lorebase.services.job_runner import JobRunner
 from lorebase.services.jobs import JobService
 from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
 from tests.factories import Tenant, make_settings
 from tests.fakes.blob_store import FakeBlobStore
@@ -59,6 +61,13 @@ class World:
             clock=self.clock,
             settings=self.settings,
         )
+        self.bases = KnowledgeBaseService(
+            units=self.units,
+            queue=self.queue,
+            events=self.events,
+            clock=self.clock,
+            settings=self.settings,
+        )
         self.jobs = JobService(units=self.units, queue=self.queue, events=self.events)
 
     def handlers(self, faults: Faults | None = None) -> dict[JobKind, JobHandler]:
@@ -79,7 +88,13 @@ class World:
                 analyser=analyser,
                 settings=self.settings,
             ),
-            JobKind.DELETE: DeletionHandler(units=units, blobs=blobs, index=index, settings=self.settings),
+            JobKind.DELETE: DeletionHandler(
+                units=units,
+                blobs=blobs,
+                index=index,
+                notices=JobNotices(queue=self.queue, events=self.events),
+                settings=self.settings,
+            ),
             JobKind.SYNC_METADATA: MetadataSyncHandler(
                 units=units,
                 cached_embedder=cached,

@@ -25,6 +25,7 @@ ASKING = {
     "key revoke": ("key", "revoke", "key_1"),
     "knowledge-base list": ("knowledge-base", "list"),
     "knowledge-base create": ("knowledge-base", "create", "x"),
+    "knowledge-base delete": ("knowledge-base", "delete", "documents", "--yes"),
     "workspace show": ("workspace", "show"),
 }
 everywhere = pytest.mark.parametrize("arguments", ASKING.values(), ids=ASKING.keys())
@@ -85,6 +86,19 @@ def test_a_time_that_is_none_is_a_usage_error(lorebase: ConnectedCommandLine) ->
 def test_an_unknown_key_cannot_be_revoked(lorebase: ConnectedCommandLine) -> None:
     result = lorebase.run("key", "revoke", "key_9")
     assert (result.exit_code, result.stderr) == (1, "Error: There is no such object. (NOT_FOUND)\n")
+
+
+def test_a_knowledge_base_is_deleted_once_that_is_confirmed(lorebase: ConnectedCommandLine) -> None:
+    asked = lorebase.run("knowledge-base", "delete", "documents")
+    assert asked.exit_code == 1
+    assert "Delete “Documents” with its 3 documents for good?" in asked.stdout
+    assert lorebase.server.called("DeleteKnowledgeBase") == []
+    deleted = lorebase.run("knowledge-base", "delete", "documents", "--yes")
+    assert deleted.exit_code == 0
+    assert deleted.stdout == "Deleted “Documents”. What is stored of it is being removed; receipt del_1.\n"
+    assert lorebase.server.called("DeleteKnowledgeBase") == [{"input": {"id": "kb_1"}}]
+    unknown = lorebase.run("knowledge-base", "delete", "nowhere", "--yes")
+    assert unknown.exit_code == 1
 
 
 def test_a_knowledge_base_is_made_and_listed(lorebase: ConnectedCommandLine) -> None:

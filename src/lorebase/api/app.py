@@ -82,7 +82,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST"],
                 allow_headers=["authorization", "content-type", "graphql-require-preflight", "last-event-id"],
-                expose_headers=[TRACE_HEADER],
+                expose_headers=[TRACE_HEADER, "RateLimit", "RateLimit-Policy", "Retry-After"],
                 max_age=600,
             )
         )

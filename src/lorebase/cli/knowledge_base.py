@@ -36,6 +36,20 @@ def list_knowledge_bases() -> None:
     show_rows(console(), HEADINGS, rows_of(run(_list())))
 
 
+@knowledge_base_commands.command("delete")
+def delete_knowledge_base(
+    wanted: Annotated[str, typer.Argument(help="Its slug or id.", metavar="SLUG_OR_ID")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a knowledge base with everything in it. Nothing brings it back."""
+    found = run(_find(wanted))
+    documents, name = found["stats"]["documentCount"], one_line(found["name"])
+    if not yes:
+        typer.confirm(f"Delete “{name}” with its {documents} documents for good?", abort=True)
+    receipt = run(_delete(found["id"]))
+    typer.echo(f"Deleted “{name}”. What is stored of it is being removed; receipt {receipt['id']}.")
+
+
 def rows_of(knowledge_bases: list[Json]) -> list[Row]:
     """A row for each knowledge base, as HEADINGS says."""
     return [
@@ -64,3 +78,15 @@ async def _create(name: str, slug: str | None, description: str | None) -> Json:
 async def _list() -> list[Json]:
     async with open_session() as session:
         return await session.knowledge_bases()
+
+
+async def _find(wanted: str) -> Json:
+    async with open_session() as session:
+        return await session.knowledge_base(wanted)
+
+
+async def _delete(knowledge_base_id: str) -> Json:
+    async with open_session() as session:
+        data = await session.client.run("delete-knowledge-base", {"input": {"id": knowledge_base_id}})
+        receipt: Json = payload_of(data, "deleteKnowledgeBase")["receipt"]
+    return receipt

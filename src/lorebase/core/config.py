@@ -26,6 +26,14 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class PersistedOperations(StrEnum):
+    """Which documents may be run by their hash, and whether any others run at all."""
+
+    OFF = "off"
+    ALLOW = "allow"
+    ONLY = "only"
+
+
 class _Group(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LOREBASE_", extra="ignore", env_ignore_empty=True)
 
@@ -91,17 +99,34 @@ class EdgeSettings(_Group):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 8000
     public_url: str | None = Field(None, description="Address that clients see, for download links.")
-    cors_origins: list[str] = Field(default_factory=list)
+    cors_origins: list[str] = Field(
+        default_factory=list, description="Origins of browsers that may call, over HTTP and WebSocket."
+    )
     max_body_bytes: int = Field(2 * MIB, description="Largest JSON request body.")
     max_upload_bytes: int = Field(32 * MIB, description="Largest file of a multipart request.")
     max_inline_text_bytes: int = Field(1 * MIB, description="Largest inline text source.")
     request_timeout_seconds: float = 30.0
+    query_max_characters: int = Field(50_000, description="Longest GraphQL document.")
     query_max_tokens: int = 1000
     query_max_depth: int = 15
     query_max_aliases: int = 30
     query_max_directives: int = 50
     query_max_fragments: int = 30
     query_max_cost: int = 10_000
+    rate_limit_points: Annotated[int, Field(ge=0)] = Field(
+        600_000, description="Points by `@cost` that a key may spend a minute; 0 for no limit."
+    )
+    operations_maximum: Annotated[int, Field(ge=1)] = Field(
+        200, description="Queries and mutations a process runs at a time; more are told to come back."
+    )
+    introspection: bool = Field(True, description="Answer introspection, and suggest names in errors.")
+    persisted_operations: PersistedOperations = Field(
+        PersistedOperations.ALLOW,
+        description="off, allow, or only: nothing but the documents of schema/operations and of the file.",
+    )
+    trusted_documents: Path | None = Field(
+        None, description="JSON file of your own trusted documents, id to text."
+    )
     page_size_default: int = 20
     page_size_maximum: int = 100
     total_count_cap: int = 10_000
@@ -152,6 +177,20 @@ class WorkerSettings(_Group):
     stream_max_events: int = 5000
     stream_expire_seconds: int = 3600
     drain_seconds: float = 20.0
+    retention_seconds: Annotated[float, Field(gt=0)] = Field(
+        3600.0, description="How often old rows are looked for."
+    )
+    tombstone_days: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="How long a deletion's receipt is kept after its end."
+    )
+    job_days: Annotated[float, Field(gt=0)] = Field(30.0, description="How long a job is kept after its end.")
+    cached_vector_days: Annotated[float, Field(gt=1)] = Field(
+        30.0, description="How long a vector is kept whose text nothing has any more."
+    )
+    worker_metrics_host: str = Field("127.0.0.1", description="Address of the worker's /metrics.")
+    worker_metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = Field(
+        None, description="Port of the worker's /metrics and /livez; not served when absent."
+    )
     worker_heartbeat_file: Path | None = Field(
         None, description="Touched while the worker lives; `worker.heartbeat` below home when absent."
     )

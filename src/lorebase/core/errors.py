@@ -18,6 +18,7 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     OVERLOADED = "OVERLOADED"
+    RATE_LIMITED = "RATE_LIMITED"
     TOO_LARGE = "TOO_LARGE"
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
     EMPTY_DOCUMENT = "EMPTY_DOCUMENT"
@@ -116,6 +117,12 @@ class Transient(LorebaseError):
     """An outage or a busy part: try again later; `details["retryAfterSeconds"]` when known."""
 
     retryable = True
+
+
+class RateLimited(Transient):
+    """The caller spent its points; `details["retryAfterSeconds"]` says when there are enough again."""
+
+    code = ErrorCode.RATE_LIMITED
 
 
 class Unavailable(Transient):

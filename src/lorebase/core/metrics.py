@@ -17,3 +17,4 @@ JOBS_ENDED = Counter("lorebase_jobs_ended", "Ends of attempts at jobs.", ("kind"
 HITS_DROPPED = Counter(
     "lorebase_search_hits_dropped", "Candidates that PostgreSQL refused: deleted, stale or not matching."
 )
+ROWS_RETIRED = Counter("lorebase_rows_retired", "Old rows removed, by what they were.", ("what",))

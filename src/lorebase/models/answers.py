@@ -56,6 +56,7 @@ conversation_knowledge_bases = Table(
         "conversation_knowledge_bases_conversation", "conversations", {"conversation_id": "id"}, cascade=True
     ),
     reference("conversation_knowledge_bases_knowledge_base", "knowledge_bases", {"knowledge_base_id": "id"}),
+    Index("ix_conversation_knowledge_bases_knowledge_base", "workspace_id", "knowledge_base_id"),
 )
 
 messages = Table(
@@ -75,6 +76,7 @@ messages = Table(
     UniqueConstraint("workspace_id", "conversation_id", "position", name="uq_messages_position"),
     one_of("role", MessageRole),
     CheckConstraint("answer_id IS NULL OR role = 'ASSISTANT'", name="answer"),
+    Index("ix_messages_answer", "workspace_id", "answer_id"),
 )
 
 answers = Table(
@@ -109,6 +111,8 @@ answers = Table(
     one_of("finish_reason", FinishReason),
     CheckConstraint("status <> 'COMPLETED' OR finish_reason IS NOT NULL", name="completed_has_reason"),
     CheckConstraint("status <> 'FAILED' OR error IS NOT NULL", name="failed_has_error"),
+    Index("ix_answers_conversation", "workspace_id", "conversation_id"),
+    Index("ix_answers_job", "workspace_id", "job_id"),
 )
 
 # Versions and chunks are named without a reference: what is cited may be deleted, the citation stays.

@@ -32,6 +32,7 @@ from lorebase.models.base import (
 from lorebase.schemas.documents import DocumentStatus
 
 NOT_DELETED = text("status NOT IN ('DELETING', 'DELETED')")
+TOMBSTONE = text("status IN ('DELETING', 'DELETED')")
 
 documents = Table(
     "documents",
@@ -88,6 +89,7 @@ documents = Table(
         )
         for column in ("created_at", "updated_at", "title_sort")
     ),
+    Index("ix_documents_tombstones", "workspace_id", "knowledge_base_id", "id", postgresql_where=TOMBSTONE),
 )
 
 document_versions = Table(
@@ -140,12 +142,20 @@ deletion_receipts = Table(
     "deletion_receipts",
     metadata,
     *tenant_identity(),
-    Column("document_id", Uuid, nullable=False),
+    Column("document_id", Uuid),
+    Column("knowledge_base_id", Uuid),
     Column("vectors_remaining", BigInteger, nullable=False),
+    # Of a knowledge base only: a document's receipt speaks of one document, until it is complete.
+    Column("documents_remaining", BigInteger),
     Column("requested_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("completed_at", DateTime(timezone=True)),
     reference("deletion_receipts_document", "documents", {"document_id": "id"}),
+    reference("deletion_receipts_knowledge_base", "knowledge_bases", {"knowledge_base_id": "id"}),
     UniqueConstraint("workspace_id", "document_id", name="uq_deletion_receipts_document"),
+    UniqueConstraint("workspace_id", "knowledge_base_id", name="uq_deletion_receipts_knowledge_base"),
+    CheckConstraint("num_nonnulls(document_id, knowledge_base_id) = 1", name="subject"),
+    CheckConstraint("documents_remaining >= 0", name="documents_remaining"),
     CheckConstraint("vectors_remaining >= 0", name="vectors_remaining"),
     CheckConstraint("completed_at IS NULL OR vectors_remaining = 0", name="completed"),
+    Index("ix_deletion_receipts_completed", "workspace_id", "completed_at"),
 )

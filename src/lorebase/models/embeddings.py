@@ -65,6 +65,7 @@ embedding_indexes = Table(
     UniqueConstraint("workspace_id", "knowledge_base_id", "id", name="uq_embedding_indexes_knowledge_base"),
     CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
     Index("ix_embedding_indexes_created_at", "workspace_id", "knowledge_base_id", "created_at", "id"),
+    Index("ix_embedding_indexes_job", "workspace_id", "job_id"),
 )
 
 index_documents = Table(
@@ -94,7 +95,10 @@ embedding_cache = Table(
     # Little-endian float32, one after another.
     Column("vector", LargeBinary, nullable=False),
     created_column(),
+    # To the day: when it was last asked for, or found to belong to a live passage.
+    Column("used_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("workspace_id", "model_id", "text_hash"),
     ForeignKeyConstraint(["model_id"], ["embedding_models.id"], name="fk_embedding_cache_model"),
     CheckConstraint("octet_length(vector) % 4 = 0 AND octet_length(vector) > 0", name="vector"),
+    Index("ix_embedding_cache_used_at", "workspace_id", "used_at"),
 )

@@ -68,5 +68,9 @@ jobs = Table(
     Index(
         "ix_jobs_queued", "lane", "workspace_id", "run_at", "id", postgresql_where=text("status = 'QUEUED'")
     ),
+    # For removing old ones.
+    Index(
+        "ix_jobs_finished_at", "workspace_id", "finished_at", postgresql_where=text("finished_at IS NOT NULL")
+    ),
     Index("ix_jobs_running", "lane", "workspace_id", postgresql_where=text("status = 'RUNNING'")),
 )

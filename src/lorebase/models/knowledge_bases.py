@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import CheckConstraint, Column, DateTime, Index, Integer, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from lorebase.models.base import belongs_to_workspace, metadata, reference, tenant_identity, timestamps
@@ -22,6 +22,8 @@ knowledge_bases = Table(
     Column("active_index_id", Uuid, nullable=False),
     Column("version", Integer, nullable=False, server_default=text("1")),
     *timestamps(),
+    # From here on nobody sees it; a job empties it, and the row stays as a tombstone.
+    Column("deleted_at", DateTime(timezone=True)),
     belongs_to_workspace("knowledge_bases"),
     # A knowledge base and its first index are made together, each naming the other.
     reference(
@@ -30,7 +32,19 @@ knowledge_bases = Table(
         {"id": "knowledge_base_id", "active_index_id": "id"},
         deferred=True,
     ),
-    UniqueConstraint("workspace_id", "slug", name="uq_knowledge_bases_slug"),
+    Index(
+        "uq_knowledge_bases_slug",
+        "workspace_id",
+        "slug",
+        unique=True,
+        postgresql_where=text("deleted_at IS NULL"),
+    ),
+    Index(
+        "ix_knowledge_bases_deleted",
+        "workspace_id",
+        "id",
+        postgresql_where=text("deleted_at IS NOT NULL"),
+    ),
     CheckConstraint("chunk_max_tokens > chunk_overlap_tokens AND chunk_overlap_tokens >= 0", name="chunking"),
     Index("ix_knowledge_bases_created_at", "workspace_id", "created_at", "id"),
     Index("ix_knowledge_bases_name", "workspace_id", "name_sort", "id"),

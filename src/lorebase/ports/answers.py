@@ -8,6 +8,7 @@ from uuid import UUID
 
 from lorebase.schemas.answers import Answer, Conversation, ConversationOrder, Message
 from lorebase.schemas.filters import ConversationFilter
+from lorebase.schemas.jobs import Job
 from lorebase.schemas.pagination import Page, PageRequest
 
 
@@ -38,6 +39,13 @@ class ConversationRepository(Protocol):
 
     async def add_message(self, message: Message) -> None:
         """Adds a message at the end."""
+        ...
+
+    async def remove(self, conversation_id: UUID) -> list[Job]:
+        """Removes it with its messages, answers and citations; NotFound.
+
+        Also asks the open jobs of its answers to stop, and returns those as they are then.
+        """
         ...
 
     async def messages(self, conversation_id: UUID, page: PageRequest) -> Page[Message]:

@@ -37,6 +37,16 @@ class ChunkIndex(Protocol):
         """How many rows of the document there are, with strong consistency."""
         ...
 
+    async def delete_all(
+        self, address: PartitionAddress, knowledge_base_id: UUID, document_ids: Sequence[UUID] | None = None
+    ) -> None:
+        """Removes all rows of a knowledge base, or of some of its documents."""
+        ...
+
+    async def count_all(self, address: PartitionAddress, knowledge_base_id: UUID) -> int:
+        """How many rows of a knowledge base there are, with strong consistency."""
+        ...
+
     async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
         """The nearest passages by cosine similarity, best first. Hits are candidates: callers check them."""
         ...

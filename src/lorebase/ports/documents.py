@@ -133,6 +133,10 @@ class VersionRepository(Protocol):
         """Versions, newest first."""
         ...
 
+    async def newest(self, document_ids: Sequence[UUID], limit: int) -> list[DocumentVersion]:
+        """The newest versions, up to `limit` of each document, newest first within each."""
+        ...
+
     async def count(self, document_id: UUID) -> int:
         """Their number, capped."""
         ...

@@ -19,14 +19,14 @@ from lorebase.schemas.pagination import Page, PageRequest
 
 
 class KnowledgeBaseRepository(Protocol):
-    """Knowledge bases of the workspace of the unit of work."""
+    """Knowledge bases of the workspace of the unit of work. Deleted ones are never returned."""
 
     async def add(self, knowledge_base: KnowledgeBase, model_id: UUID) -> KnowledgeBase:
         """Adds it with its first, active index (id `active_index_id`). Conflict when the slug is taken."""
         ...
 
-    async def get(self, knowledge_base_id: UUID) -> KnowledgeBase:
-        """One by id, or NotFound."""
+    async def get(self, knowledge_base_id: UUID, *, hold: bool = False) -> KnowledgeBase:
+        """One by id, or NotFound; `hold` keeps it from being deleted until the transaction ends."""
         ...
 
     async def get_many(self, ids: Sequence[UUID]) -> list[KnowledgeBase]:
@@ -105,6 +105,10 @@ class EmbeddingRepository(Protocol):
         self, model_id: UUID, text_hashes: Sequence[bytes]
     ) -> Mapping[bytes, tuple[float, ...]]:
         """Vectors already paid for, by BLAKE2b-256 of the text embedded."""
+        ...
+
+    async def note_use(self, model_id: UUID, text_hashes: Sequence[bytes]) -> int:
+        """Notes, to the day, that cached vectors are in use, so that they are kept; how many were changed."""
         ...
 
     async def cache_vectors(self, model_id: UUID, vectors: Mapping[bytes, tuple[float, ...]]) -> None:

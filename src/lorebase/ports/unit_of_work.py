@@ -12,6 +12,8 @@ from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.removals import RemovalRepository
+from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
 from lorebase.schemas.workspaces import ApiKey, Workspace
 
@@ -34,6 +36,8 @@ class UnitOfWork(Protocol):
     conversations: ConversationRepository
     answers: AnswerRepository
     idempotency: IdempotencyRepository
+    removals: RemovalRepository
+    retention: RetentionRepository
 
     async def commit(self) -> None:
         """Makes everything since the start of the block durable."""
@@ -59,6 +63,10 @@ class SystemUnitOfWork(Protocol):
 
     async def count_workspaces(self) -> int:
         """How many workspaces there are; decides on dedicated or shared partitions."""
+        ...
+
+    async def workspaces_after(self, workspace_id: UUID | None, limit: int) -> list[UUID]:
+        """The next workspaces by id."""
         ...
 
     async def commit(self) -> None:

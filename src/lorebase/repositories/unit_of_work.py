@@ -18,6 +18,8 @@ from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.removals import RemovalRepository
+from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
 from lorebase.repositories.database_errors import is_lost_connection, translated_errors
 from lorebase.repositories.sql.answers import SqlAnswerRepository
@@ -30,6 +32,8 @@ from lorebase.repositories.sql.idempotency import SqlIdempotencyRepository
 from lorebase.repositories.sql.jobs import SqlJobRepository
 from lorebase.repositories.sql.keyword_index import SqlKeywordIndex
 from lorebase.repositories.sql.knowledge_bases import SqlKnowledgeBaseRepository
+from lorebase.repositories.sql.removals import SqlRemovalRepository
+from lorebase.repositories.sql.retention import SqlRetentionRepository
 from lorebase.repositories.sql.system import SqlSystemDirectory
 from lorebase.repositories.sql.system_jobs import SqlSystemJobRepository
 from lorebase.repositories.sql.versions import SqlVersionRepository
@@ -71,6 +75,8 @@ class SqlUnitOfWork(_Transaction):
         self.idempotency: IdempotencyRepository = SqlIdempotencyRepository(
             database, workspace_id, settings.idempotency_hours
         )
+        self.removals: RemovalRepository = SqlRemovalRepository(database, workspace_id)
+        self.retention: RetentionRepository = SqlRetentionRepository(database, workspace_id)
 
 
 class SqlSystemUnitOfWork(_Transaction):
@@ -96,6 +102,10 @@ class SqlSystemUnitOfWork(_Transaction):
     async def count_workspaces(self) -> int:
         """How many workspaces there are."""
         return await self._directory.count_workspaces()
+
+    async def workspaces_after(self, workspace_id: UUID | None, limit: int) -> list[UUID]:
+        """The next workspaces by id."""
+        return await self._directory.workspaces_after(workspace_id, limit)
 
 
 class SqlUnitOfWorkFactory:

@@ -139,11 +139,16 @@ class UpdateDocument(Value):
 
 
 class DeletionReceipt(Value):
-    """Proof of a deletion: `vectors_remaining` falls to a verified zero, then `completed_at` is set."""
+    """Proof of a deletion: `vectors_remaining` falls to a verified zero, then `completed_at` is set.
+
+    It is about a document or a knowledge base, with all documents that were in it.
+    """
 
     id: UUID
     workspace_id: UUID
-    document_id: UUID
+    document_id: UUID | None
+    knowledge_base_id: UUID | None = None
+    documents_remaining: int = 1
     vectors_remaining: int
     requested_at: datetime
     completed_at: datetime | None
@@ -168,6 +173,14 @@ class DeletedDocument(Value):
     """Result of a deletion, with the receipt to follow."""
 
     document_id: UUID
+    job: Job
+    receipt: DeletionReceipt
+
+
+class DeletedKnowledgeBase(Value):
+    """Result of the deletion of a knowledge base, with the receipt to follow."""
+
+    knowledge_base_id: UUID
     job: Job
     receipt: DeletionReceipt
 

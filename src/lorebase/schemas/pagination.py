@@ -25,6 +25,11 @@ class PageRequest(Value):
     before: Position | None = None
     backward: bool = False
 
+    @property
+    def is_first(self) -> bool:
+        """Whether the list is read from its start."""
+        return self.after is None and self.before is None and not self.backward
+
 
 class Page(Value, Generic[Item]):
     """Items in list order with the position of each, and whether more follow or precede."""

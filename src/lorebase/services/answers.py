@@ -80,6 +80,21 @@ class AnswerService:
             await self._notices.send(stopped=[job])
         return answer
 
+    async def delete_conversation(
+        self, principal: Principal, conversation_id: UUID, idempotency_key: str | None = None
+    ) -> None:
+        """Removes a conversation with its messages and answers; an answer in the making stops. NotFound."""
+        require(principal, ApiScope.ASK)
+        asked = {"id": str(conversation_id)}
+        async with self._units.for_workspace(principal.workspace_id) as uow:
+            replay = Replay(uow, principal, "deleteConversation", idempotency_key, asked)
+            if await replay.earlier() is not None:
+                return
+            stopped = await uow.conversations.remove(conversation_id)
+            await replay.keep(conversation_id=conversation_id)
+            await uow.commit()
+        await self._notices.send(stopped=stopped)
+
     async def get_many(self, principal: Principal, ids: Sequence[UUID]) -> list[Answer]:
         """Those that exist, in any order."""
         require_any(principal, ApiScope.ASK, ApiScope.READ)

@@ -10,25 +10,42 @@ from lorebase.core.errors import ErrorCode, LeaseLost, Transient, Unavailable
 from lorebase.ports.blob_store import BlobStore
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from lorebase.schemas.jobs import Job, JobError, JobStage
+from lorebase.schemas.jobs import Job, JobError, JobStage, JobSubjectType
 from lorebase.services.document_jobs import knowledge_base_of
+from lorebase.services.document_removal import forget
 from lorebase.services.index_writer import IndexTarget, remaining_vectors, remove_vectors, targets_of
 from lorebase.services.job_control import JobControl
+from lorebase.services.job_notices import JobNotices
+from lorebase.services.knowledge_base_emptying import KnowledgeBaseEmptying
 
 
 class DeletionHandler:
-    """Handles DELETE jobs. The document was unfindable before this began; every step may be repeated."""
+    """Handles DELETE jobs, of documents and of knowledge bases. Every step may be repeated.
+
+    What is deleted was unfindable before this began.
+    """
 
     def __init__(
-        self, *, units: UnitOfWorkFactory, blobs: BlobStore, index: ChunkIndex, settings: Settings
+        self,
+        *,
+        units: UnitOfWorkFactory,
+        blobs: BlobStore,
+        index: ChunkIndex,
+        notices: JobNotices,
+        settings: Settings,
     ) -> None:
         self._units = units
         self._blobs = blobs
         self._index = index
         self._settings = settings
+        self._emptying = KnowledgeBaseEmptying(
+            units=units, blobs=blobs, index=index, notices=notices, settings=settings
+        )
 
     async def run(self, job: Job, control: JobControl) -> Job:
         """Removes vectors of every embedding version, verifies zero, then postings, text and bytes."""
+        if job.subject_type is JobSubjectType.KNOWLEDGE_BASE:
+            return await self._emptying.run(job, control)
         async with self._units.for_workspace(job.workspace_id) as uow:
             targets = await targets_of(uow, knowledge_base_of(job))
             blob_keys = await uow.versions.blob_keys(job.subject_id)
@@ -66,11 +83,7 @@ class DeletionHandler:
         async with self._units.for_workspace(job.workspace_id) as uow:
             if not await uow.jobs.start(job.id, job.fence):
                 raise LeaseLost("Another worker has the job.")
-            await uow.keywords.remove(job.subject_id)
-            await uow.embeddings.remove_document(job.subject_id)
-            await uow.versions.remove_all(job.subject_id)
-            await uow.documents.mark_deleted(job.subject_id)
-            await uow.documents.update_receipt(job.subject_id, 0, completed=True)
+            await forget(uow, job.subject_id)
             ended = await uow.jobs.succeed(job.id, job.fence)
             if ended is None:
                 raise LeaseLost("Another worker has the job.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from pydantic import JsonValue
 
@@ -30,6 +31,15 @@ async def remove(uow: UnitOfWork, document: Document) -> tuple[DeletedDocument, 
     parameters: dict[str, JsonValue] = {"stopped_jobs": still_running}
     job = await uow.jobs.add(new_document_job(JobKind.DELETE, tombstone, parameters))
     return DeletedDocument(document_id=document.id, job=job, receipt=receipt), stopped
+
+
+async def forget(uow: UnitOfWork, document_id: UUID) -> None:
+    """Removes what is stored of a tombstone whose vectors and bytes are gone; completes its receipt."""
+    await uow.keywords.remove(document_id)
+    await uow.embeddings.remove_document(document_id)
+    await uow.versions.remove_all(document_id)
+    await uow.documents.mark_deleted(document_id)
+    await uow.documents.update_receipt(document_id, 0, completed=True)
 
 
 async def removed_before(uow: UnitOfWork, kept: Mapping[str, JsonValue]) -> DeletedDocument:

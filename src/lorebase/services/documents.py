@@ -86,7 +86,7 @@ class DocumentService:
                 replay = Replay(uow, principal, "upsertDocument", command.idempotency_key, command)
                 if (kept := await replay.earlier()) is not None:
                     return await upserted_before(uow, kept)
-                knowledge_base = await uow.knowledge_bases.get(command.knowledge_base_id)
+                knowledge_base = await uow.knowledge_bases.get(command.knowledge_base_id, hold=True)
                 checked = checked_upsert(command, knowledge_base, self._settings)
                 accepted = await Intake(
                     uow=uow,

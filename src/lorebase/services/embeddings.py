@@ -76,6 +76,8 @@ class CachedEmbedder:
         hashes = [text_hash(text) for text in texts]
         async with self._units.for_workspace(workspace_id) as uow:
             cached = await uow.embeddings.cached_vectors(model.id, list(dict.fromkeys(hashes)))
+            if await uow.embeddings.note_use(model.id, list(cached)):
+                await uow.commit()
         known = {key: vector for key, vector in cached.items() if _is_usable(vector, model)}
         missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in known}
         if missing:

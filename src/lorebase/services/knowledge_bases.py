@@ -10,7 +10,9 @@ from lorebase.core.errors import BadInput, ErrorCode, NotFound, Unavailable
 from lorebase.core.ids import new_id
 from lorebase.core.logging import current_trace_id
 from lorebase.ports.clock import Clock
+from lorebase.ports.job_queue import JobQueue
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lorebase.schemas.documents import DeletedKnowledgeBase
 from lorebase.schemas.embeddings import EmbeddingModel
 from lorebase.schemas.filters import DocumentFilter
 from lorebase.schemas.jobs import JobKind, JobLane, JobSubjectType, NewJob
@@ -27,6 +29,9 @@ from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require
 from lorebase.services.filter_rules import validate
 from lorebase.services.idempotency import Replay, kept_id
+from lorebase.services.job_events import JobEvents
+from lorebase.services.job_notices import JobNotices
+from lorebase.services.knowledge_base_removal import remove_knowledge_base, removed_knowledge_base_before
 from lorebase.services.knowledge_base_rules import (
     changed_or_gone,
     checked_chunking,
@@ -45,8 +50,17 @@ _SLUG_TRIES = 100
 class KnowledgeBaseService:
     """The use cases around knowledge bases."""
 
-    def __init__(self, *, units: UnitOfWorkFactory, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        *,
+        units: UnitOfWorkFactory,
+        queue: JobQueue,
+        events: JobEvents,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
         self._units = units
+        self._notices = JobNotices(queue=queue, events=events)
         self._clock = clock
         self._settings = settings
 
@@ -130,6 +144,31 @@ class KnowledgeBaseService:
                 parameters={"knowledge_base_id": str(knowledge_base.id)},
             )
         )
+
+    async def delete(
+        self,
+        principal: Principal,
+        knowledge_base_id: UUID,
+        expected_version: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> DeletedKnowledgeBase:
+        """Makes it and all in it unfindable at once; a job removes what is stored, the receipt follows.
+
+        NotFound, also for one deleted before; Conflict when it is not at `expected_version`.
+        """
+        require(principal, ApiScope.ADMIN)
+        asked = {"id": str(knowledge_base_id), "expected_version": expected_version}
+        async with self._units.for_workspace(principal.workspace_id) as uow:
+            replay = Replay(uow, principal, "deleteKnowledgeBase", idempotency_key, asked)
+            if (kept := await replay.earlier()) is not None:
+                return await removed_knowledge_base_before(uow, kept)
+            removed = await remove_knowledge_base(uow, knowledge_base_id, expected_version)
+            await replay.keep(
+                knowledge_base_id=knowledge_base_id, job_id=removed.job.id, receipt_id=removed.receipt.id
+            )
+            await uow.commit()
+        await self._notices.send(added=[removed.job])
+        return removed
 
     async def get_many(self, principal: Principal, ids: Sequence[UUID]) -> list[KnowledgeBase]:
         """Those that exist, in any order."""

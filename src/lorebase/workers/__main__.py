@@ -7,9 +7,10 @@ import signal
 
 import uvloop
 
-from lorebase.container import open_runner
+from lorebase.container import open_worker
 from lorebase.core.config import Settings, get_settings
 from lorebase.core.logging import configure_logging
+from lorebase.workers.exposition import exposed
 from lorebase.workers.heartbeat import heartbeat_file
 from lorebase.workers.worker import JobWorker
 
@@ -19,8 +20,15 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_runner(settings) as runner:
-        await JobWorker(runner=runner, settings=settings, heartbeat=heartbeat_file(settings)).run(stop)
+    with exposed(settings):
+        async with open_worker(settings) as services:
+            worker = JobWorker(
+                runner=services.runner,
+                settings=settings,
+                heartbeat=heartbeat_file(settings),
+                retention=services.retention,
+            )
+            await worker.run(stop)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +14,7 @@ from lorebase.core.config import Settings
 from lorebase.core.errors import LorebaseError
 from lorebase.schemas.jobs import JobLane
 from lorebase.services.job_runner import JobRunner
+from lorebase.services.retention import RetentionService
 from lorebase.workers.heartbeat import beat
 
 logger = logging.getLogger(__name__)
@@ -26,11 +28,19 @@ Serve = Callable[[], Coroutine[object, object, None]]
 class JobWorker:
     """Takes jobs of both lanes until it is stopped, then gives back what it has not finished."""
 
-    def __init__(self, *, runner: JobRunner, settings: Settings, heartbeat: Path) -> None:
+    def __init__(
+        self,
+        *,
+        runner: JobRunner,
+        settings: Settings,
+        heartbeat: Path,
+        retention: RetentionService | None = None,
+    ) -> None:
         self._runner = runner
         self._settings = settings
         self._redis_url = settings.redis_url.get_secret_value() if settings.redis_url else ""
         self._heartbeat = heartbeat
+        self._retention = retention
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -58,7 +68,8 @@ class JobWorker:
         }
         hints = [_again(f"hints of {lane}", self._hints(lane, slots)) for lane, slots in lanes.items()]
         sweeps = [self._sweep(lane) for lane in lanes]
-        return [*hints, *sweeps, _again("cancels", self._listen), beat(self._heartbeat)]
+        retention = [self._retire(self._retention)] if self._retention else []
+        return [*hints, *sweeps, *retention, _again("cancels", self._listen), beat(self._heartbeat)]
 
     def _hints(self, lane: JobLane, slots: int) -> Serve:
         return lambda: run_worker(self._redis_url, lane, self._run, slots)
@@ -84,6 +95,13 @@ class JobWorker:
         while True:
             self._keep(self._fill(lane), f"sweep of {lane}")
             await asyncio.sleep(self._settings.job_sweep_seconds)
+
+    async def _retire(self, retention: RetentionService) -> None:
+        # Workers that were started together do not all look at once; within a workspace they take turns.
+        await asyncio.sleep(random.uniform(0, self._settings.retention_seconds / 10))
+        while True:
+            await _logged(retention.run(), "retention")
+            await asyncio.sleep(self._settings.retention_seconds)
 
     async def _fill(self, lane: JobLane) -> None:
         while await self._runner.run_due(lane):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from lorebase.core.errors import NotFound
@@ -15,9 +16,11 @@ from lorebase.schemas.answers import (
     MessageRole,
 )
 from lorebase.schemas.filters import ConversationFilter
+from lorebase.schemas.jobs import Job
 from lorebase.schemas.metadata import milliseconds
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.services.filter_evaluation import matches_text, matches_time
+from tests.fakes.memory.jobs import ask_to_stop
 from tests.fakes.memory.paging import Place, keyset_page, time_value
 from tests.fakes.memory.state import CAP, State, in_any_order
 
@@ -25,9 +28,10 @@ from tests.fakes.memory.state import CAP, State, in_any_order
 class MemoryConversations:
     """See ports/answers.py."""
 
-    def __init__(self, state: State, workspace_id: UUID) -> None:
+    def __init__(self, state: State, workspace_id: UUID, now: datetime) -> None:
         self._state = state
         self._workspace_id = workspace_id
+        self._now = now
 
     async def add(self, conversation: Conversation) -> None:
         if conversation.workspace_id != self._workspace_id:
@@ -64,6 +68,20 @@ class MemoryConversations:
         held = self._state.conversations[message.conversation_id]
         self._state.conversations[held.id] = held.model_copy(update={"updated_at": message.created_at})
 
+    async def remove(self, conversation_id: UUID) -> list[Job]:
+        await self.get(conversation_id)
+        answers = [a for a in self._state.answers.values() if a.conversation_id == conversation_id]
+        stopped: list[Job] = []
+        for answer in answers:
+            job = self._state.jobs.get(answer.job_id)
+            if job is not None and not job.is_terminal:
+                stopped.append(ask_to_stop(self._state, job, self._now))
+            del self._state.answers[answer.id]
+        for message in self._messages(conversation_id):
+            del self._state.messages[message.id]
+        del self._state.conversations[conversation_id]
+        return stopped
+
     async def messages(self, conversation_id: UUID, page: PageRequest) -> Page[Message]:
         return keyset_page(self._messages(conversation_id), lambda m: (time_value(m.created_at), m.id), page)
 
@@ -88,7 +106,17 @@ class MemoryConversations:
         return message.model_copy(update={"text": answer.text, "updated_at": answer.updated_at})
 
     def _all(self) -> list[Conversation]:
-        return [c for c in self._state.conversations.values() if c.workspace_id == self._workspace_id]
+        return [
+            held.model_copy(
+                update={
+                    "knowledge_base_ids": tuple(
+                        base for base in held.knowledge_base_ids if base not in self._state.deleted_bases
+                    )
+                }
+            )
+            for held in self._state.conversations.values()
+            if held.workspace_id == self._workspace_id
+        ]
 
 
 class MemoryAnswers:

@@ -25,6 +25,16 @@ TOMBSTONES = frozenset({DocumentStatus.DELETING, DocumentStatus.DELETED})
 _UNCHANGEABLE = ("id", "workspace_id", "knowledge_base_id", "external_id", "created_at")
 
 
+def is_there(state: State, document_id: UUID) -> bool:
+    """Whether readers see the document: neither it nor its knowledge base is deleted."""
+    document = state.documents.get(document_id)
+    return (
+        document is not None
+        and document.status not in TOMBSTONES
+        and document.knowledge_base_id not in state.deleted_bases
+    )
+
+
 class MemoryDocuments:
     """See ports/documents.py. What the pipeline changes (state, found title) leaves `version` alone."""
 
@@ -150,7 +160,8 @@ class MemoryDocuments:
             "tags": (),
             "metadata": {},
         }
-        self._put(held.model_copy(update={**empty, "language": None, "status": DocumentStatus.DELETED}))
+        ended = {"language": None, "status": DocumentStatus.DELETED, "updated_at": self._now}
+        self._put(held.model_copy(update={**empty, **ended}))
         for key in [key for key, blob in self._state.blobs.items() if blob.document_id == document_id]:
             del self._state.blobs[key]
 
@@ -169,9 +180,13 @@ class MemoryDocuments:
         return receipt
 
     async def update_receipt(self, document_id: UUID, vectors_remaining: int, *, completed: bool) -> None:
-        changed = {"vectors_remaining": vectors_remaining, "completed_at": self._now if completed else None}
         for receipt in self._receipts():
             if receipt.document_id == document_id:
+                changed = {
+                    "vectors_remaining": vectors_remaining,
+                    "documents_remaining": 0 if completed else 1,
+                    "completed_at": (receipt.completed_at or self._now) if completed else None,
+                }
                 self._state.receipts[receipt.id] = receipt.model_copy(update=changed)
 
     async def get_receipts(self, ids: Sequence[UUID]) -> list[DeletionReceipt]:
@@ -182,7 +197,7 @@ class MemoryDocuments:
         return [
             document
             for document in self._state.documents.values()
-            if document.workspace_id == self._workspace_id and document.status not in TOMBSTONES
+            if document.workspace_id == self._workspace_id and is_there(self._state, document.id)
         ]
 
     def _receipts(self) -> list[DeletionReceipt]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
@@ -14,9 +15,10 @@ from tests.fakes.memory.state import CAP, IndexedDocument, State, in_any_order
 class MemoryEmbeddings:
     """See ports/knowledge_bases.py."""
 
-    def __init__(self, state: State, workspace_id: UUID) -> None:
+    def __init__(self, state: State, workspace_id: UUID, now: datetime) -> None:
         self._state = state
         self._workspace_id = workspace_id
+        self._now = now
 
     async def models(self, page: PageRequest) -> Page[EmbeddingModel]:
         found = self._state.models.values()
@@ -33,7 +35,8 @@ class MemoryEmbeddings:
         return max(usable, key=lambda model: (model.created_at, model.id), default=None)
 
     async def get_indexes(self, ids: Sequence[UUID]) -> list[EmbeddingIndex]:
-        mine = {index.id: self._counted(index) for index in self._all()}
+        kept = [i for i in self._all() if i.knowledge_base_id not in self._state.deleted_bases]
+        mine = {index.id: self._counted(index) for index in kept}
         return [mine[one] for one in in_any_order(ids) if one in mine]
 
     async def indexes_of(self, knowledge_base_id: UUID) -> list[EmbeddingIndex]:
@@ -44,7 +47,8 @@ class MemoryEmbeddings:
         return sorted(map(self._counted, newest_first), key=lambda index: index.id != active)
 
     async def index_page(self, knowledge_base_id: UUID, page: PageRequest) -> Page[EmbeddingIndex]:
-        mine = await self.indexes_of(knowledge_base_id)
+        gone = knowledge_base_id in self._state.deleted_bases
+        mine = [] if gone else await self.indexes_of(knowledge_base_id)
         return keyset_page(mine, lambda i: (time_value(i.created_at), i.id), page, descending=True)
 
     async def commit_document(
@@ -65,9 +69,19 @@ class MemoryEmbeddings:
         keys = {text_hash: (self._workspace_id, model_id, text_hash) for text_hash in text_hashes}
         return {one: self._state.vectors[key] for one, key in keys.items() if key in self._state.vectors}
 
+    async def note_use(self, model_id: UUID, text_hashes: Sequence[bytes]) -> int:
+        places = [(self._workspace_id, model_id, text_hash) for text_hash in text_hashes]
+        stale = [
+            p for p in places if self._state.vectors_used.get(p, self._now) < self._now - timedelta(days=1)
+        ]
+        self._state.vectors_used.update(dict.fromkeys(stale, self._now))
+        return len(stale)
+
     async def cache_vectors(self, model_id: UUID, vectors: Mapping[bytes, tuple[float, ...]]) -> None:
         for text_hash, vector in vectors.items():
-            self._state.vectors.setdefault((self._workspace_id, model_id, text_hash), vector)
+            place = (self._workspace_id, model_id, text_hash)
+            self._state.vectors.setdefault(place, vector)
+            self._state.vectors_used.setdefault(place, self._now)
 
     def _all(self) -> list[EmbeddingIndex]:
         return [index for index in self._state.indexes.values() if index.workspace_id == self._workspace_id]

@@ -26,6 +26,15 @@ from tests.fakes.memory.state import CAP, State, in_any_order
 _CAN_RESTART = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 
 
+def ask_to_stop(state: State, job: Job, now: datetime) -> Job:
+    """A waiting job ends at once, a running one is told."""
+    asked: dict[str, object] = {"cancel_requested": True, "updated_at": now}
+    if job.status is JobStatus.QUEUED:
+        asked |= {"status": JobStatus.CANCELLED, "finished_at": now}
+    state.jobs[job.id] = job.model_copy(update=asked)
+    return state.jobs[job.id]
+
+
 class MemoryJobs:
     """See ports/jobs.py."""
 
@@ -142,10 +151,7 @@ class MemoryJobs:
         return self._change(job, {"status": status, "error": error, "finished_at": self._now})
 
     def _ask_to_stop(self, job: Job) -> Job:
-        asked: dict[str, object] = {"cancel_requested": True}
-        if job.status is JobStatus.QUEUED:
-            asked |= {"status": JobStatus.CANCELLED, "finished_at": self._now}
-        return self._change(job, asked)
+        return ask_to_stop(self._state, job, self._now)
 
     def _held(self, job_id: UUID, fence: int) -> Job | None:
         for job in self._all():

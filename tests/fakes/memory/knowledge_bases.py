@@ -59,7 +59,7 @@ class MemoryKnowledgeBases:
         )
         return knowledge_base
 
-    async def get(self, knowledge_base_id: UUID) -> KnowledgeBase:
+    async def get(self, knowledge_base_id: UUID, *, hold: bool = False) -> KnowledgeBase:
         for held in self._all():
             if held.id == knowledge_base_id:
                 return held
@@ -120,11 +120,16 @@ class MemoryKnowledgeBases:
             if document.workspace_id == self._workspace_id
             and document.knowledge_base_id == knowledge_base_id
             and document.status not in TOMBSTONES
+            and document.knowledge_base_id not in self._state.deleted_bases
             and (condition is None or matches_document(condition, document))
         ]
 
     def _all(self) -> list[KnowledgeBase]:
-        return [k for k in self._state.knowledge_bases.values() if k.workspace_id == self._workspace_id]
+        return [
+            held
+            for held in self._state.knowledge_bases.values()
+            if held.workspace_id == self._workspace_id and held.id not in self._state.deleted_bases
+        ]
 
 
 def _values(document: Document, path: str) -> list[str]:

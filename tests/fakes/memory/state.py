@@ -88,6 +88,8 @@ class State:
     conversations: dict[UUID, Conversation] = field(default_factory=dict)
     messages: dict[UUID, Message] = field(default_factory=dict)
     answers: dict[UUID, Answer] = field(default_factory=dict)
+    deleted_bases: dict[UUID, datetime] = field(default_factory=dict)
+    vectors_used: dict[tuple[UUID, UUID, bytes], datetime] = field(default_factory=dict)
     calls: dict[tuple[UUID, UUID, str], IdempotentCall] = field(default_factory=dict)
 
     def copy(self) -> State:

@@ -96,3 +96,7 @@ class MemorySystemUnitOfWork:
 
     async def count_workspaces(self) -> int:
         return len(self._state.workspaces)
+
+    async def workspaces_after(self, workspace_id: UUID | None, limit: int) -> list[UUID]:
+        later = (one for one in self._state.workspaces if workspace_id is None or one > workspace_id)
+        return sorted(later)[:limit]

@@ -9,7 +9,7 @@ from lorebase.schemas.documents import Chunk, Document, DocumentVersion
 from lorebase.schemas.filters import SearchFilter
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.services.filter_evaluation import matches_chunk
-from tests.fakes.memory.documents import TOMBSTONES
+from tests.fakes.memory.documents import TOMBSTONES, is_there
 from tests.fakes.memory.paging import keyset_page, number_value
 from tests.fakes.memory.state import CAP, State, StoredBlob, in_any_order
 
@@ -31,9 +31,7 @@ class MemoryVersions:
         )
 
     async def get_many(self, ids: Sequence[UUID]) -> list[DocumentVersion]:
-        there = {
-            version.id: version for version in self._all() if _is_there(self._state, version.document_id)
-        }
+        there = {version.id: version for version in self._all() if is_there(self._state, version.document_id)}
         return [there[version_id] for version_id in in_any_order(ids) if version_id in there]
 
     async def latest(self, document_id: UUID) -> DocumentVersion | None:
@@ -46,11 +44,18 @@ class MemoryVersions:
         return None
 
     async def page(self, document_id: UUID, page: PageRequest) -> Page[DocumentVersion]:
-        found = self._of(document_id) if _is_there(self._state, document_id) else []
+        found = self._of(document_id) if is_there(self._state, document_id) else []
         return keyset_page(found, lambda v: (number_value(v.number), v.id), page, descending=True)
 
+    async def newest(self, document_ids: Sequence[UUID], limit: int) -> list[DocumentVersion]:
+        found = []
+        for document_id in set(document_ids):
+            if _is_there(self._state, document_id):
+                found += sorted(self._of(document_id), key=lambda v: v.number, reverse=True)[:limit]
+        return found
+
     async def count(self, document_id: UUID) -> int:
-        return min(CAP, len(self._of(document_id))) if _is_there(self._state, document_id) else 0
+        return min(CAP, len(self._of(document_id))) if is_there(self._state, document_id) else 0
 
     async def set_text(self, version_id: UUID, text: str) -> None:
         self._state.texts[version_id] = text
@@ -68,7 +73,8 @@ class MemoryVersions:
         return sorted(key for key, blob in self._state.blobs.items() if blob.document_id == document_id)
 
     async def remove_all(self, document_id: UUID) -> None:
-        if _is_there(self._state, document_id):
+        document = self._state.documents.get(document_id)
+        if document is not None and document.status not in TOMBSTONES:
             return
         for version in self._of(document_id):
             del self._state.versions[version.id]
@@ -101,7 +107,7 @@ class MemoryChunks:
     async def get_many(self, ids: Sequence[UUID]) -> list[Chunk]:
         wanted = set(ids)
         return [
-            chunk for chunk in self._all() if chunk.id in wanted and _is_there(self._state, chunk.document_id)
+            chunk for chunk in self._all() if chunk.id in wanted and is_there(self._state, chunk.document_id)
         ]
 
     async def page(self, version_id: UUID, page: PageRequest) -> Page[Chunk]:
@@ -138,7 +144,7 @@ class MemoryChunks:
 
     def _may_show(self, chunk: Chunk, index_ids: Sequence[UUID], condition: SearchFilter | None) -> bool:
         document: Document | None = self._state.documents.get(chunk.document_id)
-        if document is None or document.status in TOMBSTONES:
+        if document is None or not is_there(self._state, document.id):
             return False
         live = document.live_generation
         held = [self._state.index_documents.get((index_id, document.id)) for index_id in index_ids]
@@ -156,8 +162,3 @@ class MemoryChunks:
             for chunk in chunks
             if chunk.workspace_id == self._workspace_id
         ]
-
-
-def _is_there(state: State, document_id: UUID) -> bool:
-    document = state.documents.get(document_id)
-    return document is not None and document.status not in TOMBSTONES

@@ -7,7 +7,6 @@ import pytest
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase, MetadataField, MetadataFieldType
 from lorebase.schemas.workspaces import Principal
-from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.workspaces import WorkspaceService
 from tests.factories import Tenant, make_model, make_settings
 from tests.fakes.world import World
@@ -38,7 +37,7 @@ async def tenant(world: World, database: DatabaseUrls) -> Tenant:  # noqa: F811
     workspaces = WorkspaceService(units=world.units, clock=world.clock, settings=world.settings)
     workspace, key, secret = await workspaces.create_workspace(None, "Integration")
     principal = Principal(workspace_id=workspace.id, api_key_id=key.id, scopes=key.scopes)
-    bases = KnowledgeBaseService(units=world.units, clock=world.clock, settings=world.settings)
+    bases = world.bases
     command = CreateKnowledgeBase(
         name="Handbook",
         metadata_fields=(MetadataField(path="year", type=MetadataFieldType.NUMBER),),

@@ -16,7 +16,6 @@ from lorebase.schemas.jobs import Job, JobKind, JobLane, JobStatus, JobSubjectTy
 from lorebase.schemas.knowledge_bases import MetadataField, MetadataFieldType, UpdateKnowledgeBase
 from lorebase.services.access import AccessService
 from lorebase.services.document_contents import ContentService
-from lorebase.services.knowledge_bases import KnowledgeBaseService
 from tests.factories import Tenant
 from tests.fakes.faults import Crash, Faults
 from tests.fakes.world import World
@@ -60,7 +59,7 @@ async def test_a_document_goes_in_and_can_be_found(world: World, tenant: Tenant)
     contents = ContentService(units=world.units, blobs=world.blobs)
     spans = [(document.current_version_id, p.start_offset, p.end_offset) for p in passages]
     assert await contents.texts(tenant.principal, spans) == [p.text for p in passages]
-    bases = KnowledgeBaseService(units=world.units, clock=world.clock, settings=world.settings)
+    bases = world.bases
     stats = (await bases.stats(tenant.principal, [tenant.knowledge_base.id]))[tenant.knowledge_base.id]
     assert (stats.document_count, stats.chunk_count) == (1, len(passages))
     facets = await bases.facets(tenant.principal, tenant.knowledge_base.id, "year", None, 5)
@@ -221,7 +220,7 @@ async def test_many_callers_and_workers_at_once_lose_nothing(
 async def test_a_newly_declared_field_is_mirrored(world: World, tenant: Tenant) -> None:
     accepted = await world.upsert(tenant, BODY, metadata={"colour": "red"})
     await world.run_all()
-    bases = KnowledgeBaseService(units=world.units, clock=world.clock, settings=world.settings)
+    bases = world.bases
     colour = MetadataField(path="colour", type=MetadataFieldType.STRING)
     fields = (*tenant.knowledge_base.metadata_fields, colour)
     await bases.update(

@@ -223,7 +223,8 @@ async def test_a_list_walks_its_index_without_sorting(planner: Planner, name: st
     plan = await planner.of_tenant(ask)
     assert index in plan.indexes, plan.text
     assert not plan.sorts, plan.text
-    assert plan.whole_tables <= {"workspaces", "answers"}, plan.text
+    # Few knowledge bases are read whole to find the deleted ones; many have an index for that.
+    assert plan.whole_tables <= {"workspaces", "answers", "knowledge_bases"}, plan.text
 
 
 @pytest.mark.parametrize("name", LOOK_UPS)

@@ -82,3 +82,17 @@ async def test_slices_are_those_of_python(
         asked = [(one.id, start, end) for start, end in ranges] + [(new_id(), 0, 5)]
         found = await uow.versions.texts(asked)
     assert found == [text[start:end] for start, end in ranges] + [None]
+
+
+async def test_the_newest_of_many_documents_come_at_once(units: SqlUnitOfWorkFactory, tenant: Tenant) -> None:
+    async with units.for_workspace(tenant.workspace_id) as uow:
+        owners = [document(tenant) for _ in range(3)]
+        for owner, count in zip(owners, (4, 1, 2), strict=True):
+            await uow.documents.add(owner)
+            for number in range(1, count + 1):
+                await uow.versions.add(version(owner, number=number, generation=number))
+        found = await uow.versions.newest([owner.id for owner in owners], 3)
+        assert await uow.versions.newest([], 3) == []
+        assert await uow.versions.newest([new_id()], 3) == []
+    numbers = [[each.number for each in found if each.document_id == owner.id] for owner in owners]
+    assert numbers == [[4, 3, 2], [1], [2, 1]]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+from lorebase.clients.process_rate_limiter import ProcessRateLimiter
 from lorebase.core.errors import NotFound, Unauthenticated
 from lorebase.core.ids import new_id
 from lorebase.core.security import Signer
@@ -15,6 +16,7 @@ from lorebase.schemas.answers import Answer, Ask, Asked, Conversation, Conversat
 from lorebase.schemas.documents import (
     Chunk,
     DeletedDocument,
+    DeletedKnowledgeBase,
     DeletionReceipt,
     Document,
     DocumentOrder,
@@ -38,8 +40,12 @@ from lorebase.schemas.knowledge_bases import (
     UpdateKnowledgeBase,
 )
 from lorebase.schemas.pagination import Page, PageRequest, Position
+from lorebase.schemas.rate_limits import Budget
 from lorebase.schemas.search import SearchRequest, SearchResult
 from lorebase.schemas.workspaces import ApiKey, ApiScope, Membership, Principal, Workspace
+from lorebase.services.rate_limits import RateLimitService
+from tests.factories import make_settings
+from tests.fakes.clock import FakeClock
 from tests.unit.api.fake_world import TEXT, World, make_hit, make_world
 
 Item = TypeVar("Item")
@@ -155,6 +161,18 @@ class FakeKnowledgeBases(Fake):
     async def update(self, principal: Principal, command: UpdateKnowledgeBase, /) -> KnowledgeBase:
         self.calls.note("knowledge_bases.update", command)
         return self.world.knowledge_bases[command.id].model_copy(update={"version": 2})
+
+    async def delete(
+        self,
+        principal: Principal,
+        knowledge_base_id: UUID,
+        expected_version: int | None,
+        idempotency_key: str | None,
+        /,
+    ) -> DeletedKnowledgeBase:
+        self.calls.note("knowledge_bases.delete", knowledge_base_id, expected_version, idempotency_key)
+        receipt = next(iter(self.world.receipts.values()))
+        return DeletedKnowledgeBase(knowledge_base_id=knowledge_base_id, job=self.world.job, receipt=receipt)
 
     async def get_many(self, principal: Principal, ids: Sequence[UUID], /) -> Sequence[KnowledgeBase]:
         self.calls.note("knowledge_bases.get_many", tuple(ids))
@@ -295,6 +313,13 @@ class FakeContents(Fake):
     ) -> Page[DocumentVersion]:
         return page_of([v for v in self.world.versions.values() if v.document_id == document_id], page)
 
+    async def first_version_pages(
+        self, principal: Principal, document_ids: Sequence[UUID], limit: int, /
+    ) -> Mapping[UUID, Page[DocumentVersion]]:
+        self.calls.note("contents.first_version_pages", tuple(document_ids), limit)
+        page = PageRequest(limit=limit)
+        return {each: await self.version_page(principal, each, page) for each in document_ids}
+
     async def count_versions(self, principal: Principal, document_id: UUID, /) -> int:
         return 1
 
@@ -393,6 +418,11 @@ class FakeAnswers(Fake):
         self.calls.note("answers.cancel", answer_id, idempotency_key)
         return self.world.answers[answer_id]
 
+    async def delete_conversation(
+        self, principal: Principal, conversation_id: UUID, idempotency_key: str | None, /
+    ) -> None:
+        self.calls.note("answers.delete_conversation", conversation_id, idempotency_key)
+
     async def get_many(self, principal: Principal, ids: Sequence[UUID], /) -> Sequence[Answer]:
         self.calls.note("answers.get_many", tuple(ids))
         return some(self.world.answers, ids)
@@ -476,6 +506,22 @@ class FakeHealth:
         return self.parts
 
 
+class FakeRateLimits:
+    """The real service on a clock that stands still, with buckets of a test's own size."""
+
+    def __init__(self, points: int = 600_000) -> None:
+        self.clock = FakeClock()
+        self.allow(points)
+
+    def allow(self, points: int) -> None:
+        settings = make_settings(rate_limit_points=points)
+        limiter = ProcessRateLimiter(self.clock)
+        self.service = RateLimitService(limiter=limiter, clock=self.clock, settings=settings)
+
+    async def charge(self, principal: Principal, points: int) -> Budget:
+        return await self.service.charge(principal, points)
+
+
 class FakeServices:
     """Everything that the container would hold."""
 
@@ -493,4 +539,5 @@ class FakeServices:
         self.answers = FakeAnswers(self.world, self.calls)
         self.streams = FakeStreams(self.world, self.calls)
         self.health = FakeHealth()
+        self.rate_limits = FakeRateLimits()
         self.signer = Signer("a secret key of tests that is long enough")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from tests.unit.api.edge import Edge
@@ -26,17 +26,18 @@ class Closed(Exception):
 class SocketClient:
     """One connection."""
 
-    def __init__(self, edge: Edge, *subprotocols: str) -> None:
+    def __init__(self, edge: Edge, *subprotocols: str, headers: Mapping[str, str] | None = None) -> None:
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
         self.subprotocol: object = None
+        self.accepted = False
         self.blocked = asyncio.Event()
         scope = {
             "type": "websocket",
             "path": "/graphql",
             "raw_path": b"/graphql",
             "query_string": b"",
-            "headers": [],
+            "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
             "subprotocols": list(subprotocols),
         }
         self._incoming.put_nowait({"type": "websocket.connect"})
@@ -58,6 +59,7 @@ class SocketClient:
         """The next message; Closed when there is none."""
         message = await asyncio.wait_for(self._outgoing.get(), 5)
         if message["type"] == "websocket.accept":
+            self.accepted = True
             self.subprotocol = message.get("subprotocol")
             return await self.receive()
         if message["type"] == "websocket.close":

@@ -44,7 +44,7 @@ async def upload(
 async def test_a_file_reaches_the_service_whole_with_its_name_and_type(edge: Edge) -> None:
     content = bytes(range(256)) * 8192
     response = await upload(edge, content)
-    assert response.json() == {"data": {"upsertDocument": {"created": True, "userErrors": []}}}
+    assert response.json()["data"] == {"upsertDocument": {"created": True, "userErrors": []}}
     assert edge.calls.named("documents.store") == [(content, "notes “1”.txt", "text/plain")]
 
 

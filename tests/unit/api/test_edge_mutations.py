@@ -145,6 +145,23 @@ async def test_a_deletion_is_followed_by_its_receipt(edge: Edge) -> None:
     assert edge.calls.named("documents.delete") == [(document.id, 3, "k")]
 
 
+async def test_a_knowledge_base_is_deleted_with_everything_in_it(edge: Edge) -> None:
+    given = {"id": base_of(edge), "expectedVersion": 3, "idempotencyKey": "k"}
+    data = await edge.data(read_operation("delete-knowledge-base"), {"input": given})
+    payload = data["deleteKnowledgeBase"]
+    assert payload["deletedId"] == given["id"]  # type: ignore[index]
+    assert payload["receipt"]["documentsRemaining"] == 1  # type: ignore[index]
+    assert edge.calls.named("knowledge_bases.delete") == [(edge.world.knowledge_base.id, 3, "k")]
+
+
+async def test_a_conversation_is_deleted(edge: Edge) -> None:
+    conversation = edge.world.conversation
+    given = {"id": edge.world.global_id("Conversation", conversation), "idempotencyKey": "k"}
+    data = await edge.data(read_operation("delete-conversation"), {"input": given})
+    assert data["deleteConversation"] == {"deletedId": given["id"], "userErrors": []}
+    assert edge.calls.named("answers.delete_conversation") == [(conversation.id, "k")]
+
+
 async def test_a_knowledge_base_is_created_with_its_rules_and_fields(edge: Edge) -> None:
     model = next(iter(edge.world.models.values()))
     given = {

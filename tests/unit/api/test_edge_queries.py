@@ -34,6 +34,7 @@ def ids_of(world: World) -> dict[str, str]:
         "documentId": world.global_id("Document", world.document),
         "jobId": world.global_id("Job", world.job),
         "answerId": world.global_id("Answer", world.answer),
+        "conversationId": world.global_id("Conversation", world.conversation),
         "apiKeyId": world.global_id("ApiKey", key),
     }
 

@@ -221,12 +221,12 @@ async def test_a_stream_may_be_opened_by_get(edge: Edge) -> None:
 class Client:
     """A raw ASGI client that reads a stream as it comes, and may leave."""
 
-    def __init__(self, edge: Edge, query: str, variables: Event) -> None:
+    def __init__(self, edge: Edge, query: str, variables: Event, **more: str) -> None:
         body = json.dumps({"query": query, "variables": variables}).encode()
         self._incoming: asyncio.Queue[dict[str, object]] = asyncio.Queue()
         self._incoming.put_nowait({"type": "http.request", "body": body})
         self._outgoing: asyncio.Queue[dict[str, object]] = asyncio.Queue()
-        given = {**AUTHORIZATION, **STREAM, "Content-Type": "application/json"}
+        given = {**AUTHORIZATION, **STREAM, "Content-Type": "application/json", **more}
         headers = [(name.lower().encode(), value.encode()) for name, value in given.items()]
         scope = {
             "type": "http",

@@ -10,8 +10,8 @@ from graphql import get_introspection_query, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorebase.api.graphql.engine import Engine, RequestRefused
-from lorebase.api.graphql.errors import RequestErrorCode
+from lorebase.api.graphql.engine import Engine
+from lorebase.api.graphql.errors import RequestErrorCode, RequestRefused
 from lorebase.api.graphql.limits import TooComplex, check_size
 from tests.factories import make_settings
 from tests.unit.api.edge import the_schema

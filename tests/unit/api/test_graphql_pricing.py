@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorebase.api.graphql.engine import Engine, RequestRefused
-from lorebase.api.graphql.errors import RequestErrorCode
+from lorebase.api.graphql.engine import Engine
+from lorebase.api.graphql.errors import RequestErrorCode, RequestRefused
 from lorebase.api.graphql.pricing import price
 from lorebase.api.graphql.schema import core_schema
 from tests.factories import make_settings

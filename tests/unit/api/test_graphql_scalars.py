@@ -43,6 +43,12 @@ def test_times_are_printed_in_utc_with_milliseconds() -> None:
     assert print_date_time(moment) == "2026-01-31T09:15:00.123Z"
 
 
+@given(st.datetimes(timezones=st.timezones()).filter(lambda moment: 1 < moment.year < 9999))
+def test_every_moment_is_printed_with_milliseconds_in_utc(moment: datetime) -> None:
+    expected = moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert print_date_time(moment) == expected
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -7,12 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from lorebase.api.transports.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, HTML, JSON, Accepted
+from lorebase.api.transports.negotiation import (
+    EVENT_STREAM,
+    GRAPHQL_RESPONSE,
+    HTML,
+    JSON,
+    MIXED,
+    Accepted,
+)
 
 MEDIA_TYPES = st.sampled_from(
     [GRAPHQL_RESPONSE, JSON, EVENT_STREAM, HTML, "*/*", "application/*", "image/png"]
 )
 PARTS = st.tuples(MEDIA_TYPES, st.sampled_from(["", ";q=0", ";q=0.5", "; q=1.0", ";charset=utf-8", ";q=x"]))
+APOLLO = f"{MIXED};boundary=graphql;subscriptionSpec=1.0,{GRAPHQL_RESPONSE},{JSON};q=0.9"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
@@ -21,30 +29,36 @@ def accepted(header: str | None) -> Accepted:
 
 
 @pytest.mark.parametrize(
-    ("header", "response_type", "streams", "page"),
+    ("header", "response_type", "stream_type", "page"),
     [
-        (None, JSON, False, False),
-        ("", JSON, False, False),
-        ("*/*", JSON, False, False),
-        (BROWSER, JSON, False, True),
-        ("text/html", None, False, True),
-        ("text/html;q=0.1, application/json", JSON, False, False),
-        (GRAPHQL_RESPONSE, GRAPHQL_RESPONSE, False, False),
-        (EVENT_STREAM, None, True, False),
-        (f"{EVENT_STREAM}, {JSON}", JSON, True, False),
-        (f"{EVENT_STREAM};q=0, {JSON}", JSON, False, False),
-        ("APPLICATION/JSON", JSON, False, False),
-        ("image/png", None, False, False),
-        ("application/json;q=0", None, False, False),
-        ("application/json;q=0, */*", None, False, False),
-        (";;;,,,q=", None, False, False),
+        (None, JSON, None, False),
+        ("", JSON, None, False),
+        ("*/*", JSON, None, False),
+        (BROWSER, JSON, None, True),
+        ("text/html", None, None, True),
+        ("text/html;q=0.1, application/json", JSON, None, False),
+        (GRAPHQL_RESPONSE, GRAPHQL_RESPONSE, None, False),
+        (EVENT_STREAM, None, EVENT_STREAM, False),
+        (f"{EVENT_STREAM}, {JSON}", JSON, EVENT_STREAM, False),
+        (f"{EVENT_STREAM};q=0, {JSON}", JSON, None, False),
+        ("APPLICATION/JSON", JSON, None, False),
+        ("image/png", None, None, False),
+        ("application/json;q=0", None, None, False),
+        ("application/json;q=0, */*", None, None, False),
+        (f"{MIXED};subscriptionSpec=1.0", None, MIXED, False),
+        (APOLLO, GRAPHQL_RESPONSE, MIXED, False),
+        (f'{MIXED};boundary="-";subscriptionSpec="1.0", {JSON}', JSON, MIXED, False),
+        (f"{MIXED};deferSpec=20220824, {JSON}", JSON, None, False),
+        (f"{MIXED};subscriptionSpec=1.0, {EVENT_STREAM}", None, EVENT_STREAM, False),
+        (f"{MIXED};subscriptionSpec=1.0, {EVENT_STREAM};q=0.5", None, MIXED, False),
+        (";;;,,,q=", None, None, False),
     ],
 )
 def test_what_a_client_wants(
-    header: str | None, response_type: str | None, streams: bool, page: bool
+    header: str | None, response_type: str | None, stream_type: str | None, page: bool
 ) -> None:
     wanted = accepted(header)
-    assert (wanted.response_type, wanted.streams, wanted.page) == (response_type, streams, page)
+    assert (wanted.response_type, wanted.stream_type, wanted.page) == (response_type, stream_type, page)
 
 
 @given(st.lists(PARTS, max_size=6))

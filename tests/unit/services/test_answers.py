@@ -16,6 +16,7 @@ from lorebase.schemas.answers import (
     FinishReason,
     MessageRole,
 )
+from lorebase.schemas.events import StreamKind, StreamName
 from lorebase.schemas.filters import (
     DocumentFilter,
     MetadataFilter,
@@ -25,7 +26,9 @@ from lorebase.schemas.filters import (
 )
 from lorebase.schemas.jobs import JobKind, JobLane, JobStatus, JobSubjectType
 from lorebase.schemas.pagination import PageRequest
+from lorebase.schemas.search import SearchRequest
 from lorebase.schemas.workspaces import ApiScope
+from lorebase.services.answers import AnswerService
 from tests.factories import Tenant, add_tenant, make_principal, make_settings
 from tests.fakes.answer_stage import QUESTION, AnswerStage
 from tests.fakes.world import World
@@ -300,3 +303,31 @@ async def test_cancelling_twice_with_one_key_is_cancelling_once(stage: AnswerSta
     with pytest.raises(Conflict):
         await stage.answers.cancel(stage.tenant.principal, other.answer.id, "k")
     assert (await stage.answer(other)).status is AnswerStatus.QUEUED
+
+
+async def test_a_deleted_conversation_takes_its_answers_along_and_stops_their_jobs(
+    world: World, tenant: Tenant
+) -> None:
+    answers = AnswerService(
+        units=world.units,
+        queue=world.queue,
+        events=world.events,
+        settings=world.settings,
+        clock=world.clock,
+    )
+    search = SearchRequest(knowledge_base_ids=(tenant.knowledge_base.id,), query="")
+    gone, kept = [
+        await answers.ask(tenant.principal, Ask(question="How?", retrieval=search)) for _ in range(2)
+    ]
+    await answers.delete_conversation(tenant.principal, gone.conversation.id, "key")
+    await answers.delete_conversation(tenant.principal, gone.conversation.id, "key")
+    state = world.database.state
+    assert list(state.conversations) == [kept.conversation.id]
+    assert list(state.answers) == [kept.answer.id]
+    assert len(state.messages) == 2
+    job = world.job(gone.answer.job_id)
+    assert job.status is JobStatus.CANCELLED
+    stream = StreamName(kind=StreamKind.ANSWER, workspace_id=tenant.workspace.id, id=gone.answer.id)
+    assert [event.type for event in world.streams.of(stream)] == ["AnswerCompleted"]
+    with pytest.raises(NotFound):
+        await answers.delete_conversation(tenant.principal, gone.conversation.id)

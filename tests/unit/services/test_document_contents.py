@@ -41,6 +41,26 @@ async def test_versions_passages_and_text_can_be_read(world: World, tenant: Tena
     assert await service.texts(principal, spans) == [p.text for p in passages]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+async def test_first_pages_of_many_documents_are_what_each_page_would_be(
+    world: World, tenant: Tenant, limit: int
+) -> None:
+    ids = []
+    for name, count in (("a", 3), ("b", 1)):
+        for number in range(count):
+            accepted = await world.upsert(tenant, f"Text {number} of {name}.", external_id=name)
+            await world.run_all()
+        ids.append(accepted.document.id)
+    await world.documents.delete(tenant.principal, (await world.upsert(tenant, "Gone.")).document.id)
+    service, unknown = contents(world), new_id()
+    pages = await service.first_version_pages(tenant.principal, [*ids, unknown], limit)
+    for document_id in (*ids, unknown):
+        alone = await service.version_page(tenant.principal, document_id, PageRequest(limit=limit))
+        page = pages[document_id]
+        assert (page.items, page.has_next, page.has_previous) == (alone.items, alone.has_next, False)
+        assert [place.id for place in page.positions] == [place.id for place in alone.positions]
+
+
 async def test_a_source_comes_back_byte_for_byte(world: World, tenant: Tenant) -> None:
     await world.upsert(tenant, BODY)
     [version] = world.database.state.versions.values()

@@ -27,7 +27,7 @@ STRING = MetadataFieldType.STRING
 
 
 def service(world: World) -> KnowledgeBaseService:
-    return KnowledgeBaseService(units=world.units, clock=world.clock, settings=world.settings)
+    return world.bases
 
 
 async def create(world: World, tenant: Tenant, **given: object) -> object:

@@ -10,7 +10,6 @@ import pytest
 from lorebase.schemas.documents import UpdateDocument
 from lorebase.schemas.jobs import Job, JobKind, JobLane, JobStatus, JobSubjectType
 from lorebase.schemas.knowledge_bases import MetadataField, MetadataFieldType, UpdateKnowledgeBase
-from lorebase.services.knowledge_bases import KnowledgeBaseService
 from tests.factories import Tenant
 from tests.fakes.faults import Crash, Faults
 from tests.fakes.world import World
@@ -134,7 +133,7 @@ async def test_a_newly_declared_field_is_mirrored_for_all_documents(world: World
     await world.run_all()
     assert waiting.job is not None
     paid = len(world.embedder.calls)
-    service = KnowledgeBaseService(units=world.units, clock=world.clock, settings=world.settings)
+    service = world.bases
     fields = (
         *tenant.knowledge_base.metadata_fields,
         MetadataField(path="colour", type=MetadataFieldType.STRING),

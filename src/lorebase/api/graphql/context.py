@@ -14,12 +14,13 @@ from lorebase.api.services import Services
 from lorebase.core.clock import SystemClock
 from lorebase.core.config import Settings
 from lorebase.core.errors import NotFound, Unauthenticated
+from lorebase.schemas.rate_limits import Budget
 from lorebase.schemas.workspaces import Principal
 
 
 @dataclass
 class Context:
-    """One operation's surroundings; `caller` is None without credentials."""
+    """One operation's surroundings; `caller` and then `budget` are None without credentials."""
 
     caller: Principal | None
     services: Services
@@ -27,6 +28,7 @@ class Context:
     node_types: Mapping[str, type[Node]]
     trace_id: str = ""
     clock: SystemClock = field(default_factory=SystemClock)
+    budget: Budget | None = None
     _loaders: Loaders | None = field(default=None, repr=False)
 
     @property
@@ -35,6 +37,18 @@ class Context:
         if self.caller is None:
             raise Unauthenticated("Send an API key as `Authorization: Bearer lb_…`.")
         return self.caller
+
+    async def charge(self, points: int) -> None:
+        """Charges the caller for the operation; RateLimited. Those without a key can ask for too little."""
+        if self.caller is not None:
+            self.budget = await self.services.rate_limits.charge(self.caller, points)
+
+    @property
+    def spent(self) -> Budget:
+        """What the operation was charged; Unauthenticated when nobody was there to pay."""
+        if self.budget is None:
+            raise Unauthenticated("Send an API key as `Authorization: Bearer lb_…`.")
+        return self.budget
 
     @property
     def loaders(self) -> Loaders:

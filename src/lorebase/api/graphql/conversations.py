@@ -158,6 +158,24 @@ class AskPayload(Payload):
     message: Message | None = strawberry.field(description="The question's message.", default=None)
 
 
+@strawberry.input(description="Input of `deleteConversation`.")
+class DeleteConversationInput(MutationInput):
+    """A conversation to delete."""
+
+    id: strawberry.ID = strawberry.field(description="The conversation.")
+
+
+@strawberry.type(
+    description=(
+        "Result of `deleteConversation`. On failure the object fields are null and `userErrors` says why."
+    )
+)
+class DeleteConversationPayload(Payload):
+    """What is gone."""
+
+    deleted_id: strawberry.ID | None = strawberry.field(description="What was deleted.", default=None)
+
+
 @strawberry.type
 class ConversationMutations:
     """Mutations of conversations."""
@@ -175,3 +193,13 @@ class ConversationMutations:
             conversation=Conversation.from_value(asked.conversation),
             message=Message.from_value(asked.message),
         )
+
+    @mutation("Deletes a conversation with its messages.", ApiScope.ASK)
+    async def delete_conversation(
+        self, info: Info, given: Input[DeleteConversationInput]
+    ) -> DeleteConversationPayload:
+        """Removes it; an answer in the making is stopped."""
+        principal, answers = info.context.principal, info.context.services.answers
+        target = read_id(principal, given.id, "Conversation")
+        await answers.delete_conversation(principal, target, given.idempotency_key)
+        return DeleteConversationPayload(deleted_id=given.id)

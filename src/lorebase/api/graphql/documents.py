@@ -95,7 +95,11 @@ class Document(Node, Timestamped):
     async def versions(self, info: Info, paging: Paging) -> Connection[DocumentVersion]:
         """A page of versions."""
         principal, contents = info.context.principal, info.context.services.contents
-        page = await contents.version_page(principal, self.value.id, paging.request)
+        # The first page, which lists of documents ask for, comes for all documents at once.
+        page = None
+        if paging.request.is_first:
+            page = await info.context.loaders.first_version_pages.load((self.value.id, paging.request.limit))
+        page = page or await contents.version_page(principal, self.value.id, paging.request)
         count = partial(contents.count_versions, principal, self.value.id)
         return paging.connection(page, DocumentVersion.from_value, count)
 

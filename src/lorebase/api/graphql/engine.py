@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import isawaitable
 
@@ -14,6 +15,7 @@ from graphql import (
     ExecutionResult,
     GraphQLError,
     GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
     execute,
@@ -25,26 +27,21 @@ from graphql import (
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from lorebase.api.graphql.context import Context
-from lorebase.api.graphql.errors import RequestErrorCode
-from lorebase.api.graphql.limits import TooComplex, check_size
+from lorebase.api.graphql.errors import RequestErrorCode, RequestRefused
+from lorebase.api.graphql.limits import TooComplex, check_length, check_size
+from lorebase.api.graphql.persisted import PersistedDocuments
 from lorebase.api.graphql.pricing import price
+from lorebase.api.graphql.scalars import print_date_time
 from lorebase.api.graphql.schema import core_schema
 from lorebase.core.config import EdgeSettings
 from lorebase.core.errors import ErrorCode, Transient
+from lorebase.schemas.rate_limits import Budget
 
 CACHED_DOCUMENTS = 512
 CACHED_CHARACTERS = 8_000
 ERRORS_MAXIMUM = 20
+OVERLOAD_SECONDS = 1
 RULES = (*specified_rules, OneOfInputValidationRule)
-
-
-class RequestRefused(Exception):
-    """A request that was never run: it does not parse, does not fit the schema, or is too dear."""
-
-    def __init__(self, errors: list[GraphQLError], code: RequestErrorCode) -> None:
-        super().__init__(code)
-        self.errors = errors
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +65,16 @@ class Engine:
         self._schema = core_schema(schema)
         self._settings = settings
         self._checked: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._persisted = PersistedDocuments(settings)
+        self._rules = RULES if settings.introspection else (*RULES, NoSchemaIntrospectionCustomRule)
+        self._running = 0
 
-    def prepare(self, query: str, operation_name: str | None) -> Operation:
-        """The operation to run. RequestRefused when there is none that may be."""
-        document = self._cached(query)
+    def prepare(self, query: str, operation_name: str | None, document_id: str | None = None) -> Operation:
+        """The operation to run, of the text or of a persisted document. RequestRefused when there is none."""
+        text = self._persisted.text(query, document_id)
+        document = self._cached(text)
+        if document_id:
+            self._persisted.register(document_id, text)
         operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
         named = [node for node in operations if operation_name in {None, node.name and node.name.value}]
         if len(named) != 1:
@@ -79,20 +82,34 @@ class Engine:
             raise _refused(f"The document must hold {wanted}.", RequestErrorCode.VALIDATION_FAILED)
         return Operation(document, named[0], operation_name)
 
-    def check_price(self, operation: Operation, variables: Mapping[str, object]) -> None:
-        """Refuses an operation that asks for too much at once."""
+    def check_price(self, operation: Operation, variables: Mapping[str, object]) -> int:
+        """The points of an operation. RequestRefused when it asks for too much at once."""
         points = price(self._schema, operation.document, operation.node, variables)
         limit = self._settings.query_max_cost
         if points > limit:
             raise RequestRefused(
                 [TooComplex("the cost in points", points, limit)], RequestErrorCode.TOO_COMPLEX
             )
+        return points
 
     async def execute(
         self, operation: Operation, variables: dict[str, object], context: Context
     ) -> ExecutionResult:
-        """Runs a query or mutation, at most as long as the settings allow."""
-        self.check_price(operation, variables)
+        """Runs a query or mutation, at most as long as the settings allow.
+
+        RateLimited when the key has spent its points; Transient when the process has enough to do.
+        """
+        points = self.check_price(operation, variables)
+        with self._admitted():
+            await context.charge(points)
+            result = await self._run(operation, variables, context)
+        if context.budget is not None:
+            result.extensions = {**(result.extensions or {}), "cost": shown_budget(context.budget)}
+        return result
+
+    async def _run(
+        self, operation: Operation, variables: dict[str, object], context: Context
+    ) -> ExecutionResult:
         try:
             async with asyncio.timeout(self._settings.request_timeout_seconds):
                 result = execute(
@@ -111,8 +128,8 @@ class Engine:
     async def subscribe(
         self, operation: Operation, variables: dict[str, object], context: Context
     ) -> AsyncIterator[ExecutionResult] | ExecutionResult:
-        """Opens a stream of results; an ExecutionResult says why there is none."""
-        self.check_price(operation, variables)
+        """Opens a stream of results; an ExecutionResult says why there is none. RateLimited."""
+        await context.charge(self.check_price(operation, variables))
         result = subscribe(
             self._schema,
             operation.document,
@@ -122,6 +139,20 @@ class Engine:
             hide_suggestions=True,
         )
         return await result if isawaitable(result) else result
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
+        if self._running >= self._settings.operations_maximum:
+            raise Transient(
+                "Too much is going on here; try again.",
+                code=ErrorCode.OVERLOADED,
+                details={"retryAfterSeconds": OVERLOAD_SECONDS},
+            )
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
 
     def _cached(self, query: str) -> DocumentNode:
         document = self._checked.get(query)
@@ -137,11 +168,14 @@ class Engine:
 
     def _check(self, query: str) -> DocumentNode:
         try:
+            check_length(query, self._settings)
             document = parse(query, max_tokens=self._settings.query_max_tokens)
             check_size(document, self._settings)
             # To look for similar names costs too much where names are very long.
-            hide = len(query) > CACHED_CHARACTERS
-            errors = validate(self._schema, document, RULES, max_errors=ERRORS_MAXIMUM, hide_suggestions=hide)
+            hide = len(query) > CACHED_CHARACTERS or not self._settings.introspection
+            errors = validate(
+                self._schema, document, self._rules, max_errors=ERRORS_MAXIMUM, hide_suggestions=hide
+            )
         except GraphQLSyntaxError as error:
             raise RequestRefused([error], RequestErrorCode.PARSE_FAILED) from error
         except TooComplex as error:
@@ -152,6 +186,16 @@ class Engine:
         if errors:
             raise RequestRefused(errors, RequestErrorCode.VALIDATION_FAILED)
         return document
+
+
+def shown_budget(budget: Budget) -> dict[str, object]:
+    """`extensions.cost` of a response: the numbers of `RateLimit`."""
+    return {
+        "cost": budget.cost,
+        "limit": budget.limit,
+        "remaining": budget.remaining,
+        "resetAt": print_date_time(budget.resets_at),
+    }
 
 
 def _refused(message: str, code: RequestErrorCode) -> RequestRefused:

@@ -29,6 +29,19 @@ class RequestErrorCode(StrEnum):
     VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     TOO_COMPLEX = "QUERY_TOO_COMPLEX"
     BAD_REQUEST = "BAD_USER_INPUT"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
+    PERSISTED_QUERY_MISMATCH = "PERSISTED_QUERY_MISMATCH"
+    NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED"
+
+
+class RequestRefused(Exception):
+    """A request that was never run: it does not parse, does not fit the schema, or may not be run."""
+
+    def __init__(self, errors: list[GraphQLError], code: RequestErrorCode) -> None:
+        super().__init__(code)
+        self.errors = errors
+        self.code = code
 
 
 def format_errors(

@@ -116,5 +116,13 @@ class UpdateKnowledgeBaseInput(MutationInput):
         return values.UpdateKnowledgeBase.model_validate({**fields, "idempotency_key": self.idempotency_key})
 
 
+@strawberry.input(description="Input of `deleteKnowledgeBase`.")
+class DeleteKnowledgeBaseInput(MutationInput):
+    """A knowledge base to delete with everything in it."""
+
+    expected_version: int | None = strawberry.field(description=EXPECTED_VERSION, default=None)
+    id: strawberry.ID = strawberry.field(description="The knowledge base.")
+
+
 def _declared(fields: Sequence[MetadataFieldInput] | None) -> tuple[values.MetadataField, ...]:
     return tuple(field.value() for field in fields or ())

@@ -16,7 +16,12 @@ from lorebase.api.graphql.documents import Document
 from lorebase.api.graphql.embeddings import EmbeddingIndex
 from lorebase.api.graphql.fields import computed, identifier, upward
 from lorebase.api.graphql.filters import DocumentFilter, read_filter
-from lorebase.api.graphql.knowledge_base_inputs import CreateKnowledgeBaseInput, UpdateKnowledgeBaseInput
+from lorebase.api.graphql.jobs import Job
+from lorebase.api.graphql.knowledge_base_inputs import (
+    CreateKnowledgeBaseInput,
+    DeleteKnowledgeBaseInput,
+    UpdateKnowledgeBaseInput,
+)
 from lorebase.api.graphql.knowledge_base_parts import (
     ChunkingConfig,
     FacetValue,
@@ -27,6 +32,7 @@ from lorebase.api.graphql.loaders import Loaders
 from lorebase.api.graphql.mutations import Input, Payload, mutation
 from lorebase.api.graphql.nodes import Node, Timestamped, global_id, read_id
 from lorebase.api.graphql.pagination import Connection, Paging, check_size, connection
+from lorebase.api.graphql.receipts import DeletionReceipt
 from lorebase.schemas import filters
 from lorebase.schemas import knowledge_bases as values
 from lorebase.schemas.pagination import PageRequest
@@ -180,6 +186,19 @@ class UpdateKnowledgeBasePayload(Payload):
     )
 
 
+@strawberry.type(
+    description=(
+        "Result of `deleteKnowledgeBase`. On failure the object fields are null and `userErrors` says why."
+    )
+)
+class DeleteKnowledgeBasePayload(Payload):
+    """What to follow until the last trace is gone."""
+
+    deleted_id: strawberry.ID | None = strawberry.field(description="What was deleted.", default=None)
+    job: Job | None = strawberry.field(description="The job that removes the content.", default=None)
+    receipt: DeletionReceipt | None = strawberry.field(description="Follow the removal here.", default=None)
+
+
 @strawberry.type
 class KnowledgeBaseMutations:
     """Mutations of knowledge bases."""
@@ -204,3 +223,14 @@ class KnowledgeBaseMutations:
         command = given.command(read_id(principal, given.id, "KnowledgeBase"))
         changed = await info.context.services.knowledge_bases.update(principal, command)
         return UpdateKnowledgeBasePayload(knowledge_base=KnowledgeBase.from_value(changed))
+
+    @mutation("Deletes a knowledge base with everything in it, in the background.", ApiScope.ADMIN)
+    async def delete_knowledge_base(
+        self, info: Info, given: Input[DeleteKnowledgeBaseInput]
+    ) -> DeleteKnowledgeBasePayload:
+        """Hides it at once; a job removes what is stored."""
+        principal, bases = info.context.principal, info.context.services.knowledge_bases
+        target = read_id(principal, given.id, "KnowledgeBase")
+        deleted = await bases.delete(principal, target, given.expected_version, given.idempotency_key)
+        job, receipt = Job.from_value(deleted.job), DeletionReceipt.from_value(deleted.receipt)
+        return DeleteKnowledgeBasePayload(deleted_id=given.id, job=job, receipt=receipt)

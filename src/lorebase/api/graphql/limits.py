@@ -63,6 +63,11 @@ class Measure:
         return Measure(self.depth + 1, self.aliases + aliases, self.directives + directives, self.repeated)
 
 
+def check_length(query: str, settings: EdgeSettings) -> None:
+    """Raises TooComplex for a text that is dear to parse, be it only a comment."""
+    _within("the number of characters", len(query), settings.query_max_characters)
+
+
 def check_size(document: DocumentNode, settings: EdgeSettings) -> None:
     """Raises TooComplex for a document that would be dear to validate or run.
 

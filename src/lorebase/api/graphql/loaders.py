@@ -15,6 +15,7 @@ from lorebase.schemas.documents import Chunk, DeletionReceipt, Document, Documen
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
 from lorebase.schemas.jobs import Job, JobSubjectType
 from lorebase.schemas.knowledge_bases import KnowledgeBase, KnowledgeBaseStats
+from lorebase.schemas.pagination import Page
 from lorebase.schemas.workspaces import ApiKey, Principal, Workspace
 
 BATCH = 500
@@ -35,6 +36,7 @@ Object = TypeVar("Object", bound=Identified)
 
 Neighbourhood = tuple[UUID, int, int]
 TextSlice = tuple[UUID, int, int]
+FirstPage = tuple[UUID, int]
 
 
 def by_id(fetch: Callable[[Sequence[UUID]], Awaitable[Sequence[Object]]]) -> DataLoader[UUID, Object | None]:
@@ -114,6 +116,11 @@ class Loaders:
         return by_id(partial(self._services.contents.versions, self._principal))
 
     @cached_property
+    def first_version_pages(self) -> DataLoader[FirstPage, Page[DocumentVersion] | None]:
+        """The first page of versions, by document and size."""
+        return by_key(self._first_version_pages)
+
+    @cached_property
     def texts(self) -> DataLoader[TextSlice, str | None]:
         """Slices of extracted text, by version, start and end."""
 
@@ -156,6 +163,16 @@ class Loaders:
     def answers(self) -> DataLoader[UUID, Answer | None]:
         """Answers."""
         return by_id(partial(self._services.answers.get_many, self._principal))
+
+    async def _first_version_pages(
+        self, keys: Sequence[FirstPage]
+    ) -> Mapping[FirstPage, Page[DocumentVersion]]:
+        found: dict[FirstPage, Page[DocumentVersion]] = {}
+        for limit in {limit for _, limit in keys}:
+            ids = [document_id for document_id, size in keys if size == limit]
+            pages = await self._services.contents.first_version_pages(self._principal, ids, limit)
+            found |= {(document_id, limit): page for document_id, page in pages.items()}
+        return found
 
     async def _neighbours(self, keys: Sequence[Neighbourhood]) -> Mapping[Neighbourhood, list[Chunk]]:
         found: dict[Neighbourhood, list[Chunk]] = {}

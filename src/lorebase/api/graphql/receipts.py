@@ -27,6 +27,9 @@ class DeletionReceipt(Node):
     completed_at: datetime | None = strawberry.field(
         description="When the last trace was removed and its absence verified; null while under way."
     )
+    documents_remaining: int = strawberry.field(
+        description="Documents whose traces are still to remove; of a single document 1 until it is complete."
+    )
     requested_at: datetime = strawberry.field(description="When it was requested.")
     vectors_remaining: int = strawberry.field(
         description="Vectors still to remove, over all embedding versions."
@@ -38,6 +41,7 @@ class DeletionReceipt(Node):
         return cls(
             id=global_id("DeletionReceipt", value.workspace_id, value.id),
             completed_at=value.completed_at,
+            documents_remaining=value.documents_remaining,
             requested_at=value.requested_at,
             vectors_remaining=value.vectors_remaining,
         )

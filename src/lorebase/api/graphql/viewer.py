@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Self
 
 import strawberry
@@ -16,6 +17,18 @@ from lorebase.api.graphql.workspaces import Workspace
 from lorebase.schemas import workspaces as values
 from lorebase.schemas.pagination import Page, Position
 from lorebase.schemas.workspaces import Principal
+
+
+@strawberry.type(
+    description="Budget of points per minute; the same numbers are in `extensions.cost` of every response."
+)
+class RateLimit:
+    """What the caller may still spend."""
+
+    cost: int = strawberry.field(description="Points charged for this request.")
+    limit: int = strawberry.field(description="Points per window.")
+    remaining: int = strawberry.field(description="Points left in the window.")
+    reset_at: datetime = strawberry.field(description="When the window ends.")
 
 
 @strawberry.type(description="The caller of the API: a signed-in person or an API key.")
@@ -35,6 +48,14 @@ class Viewer:
     async def api_key(self, info: Info) -> ApiKey | None:
         """The caller's own key."""
         return await ApiKey.find(info.context.loaders, self.principal.api_key_id)
+
+    @computed("Remaining budget of the caller.")
+    def rate_limit(self, info: Info) -> RateLimit:
+        """What this request was charged, and what is left."""
+        budget = info.context.spent
+        return RateLimit(
+            cost=budget.cost, limit=budget.limit, remaining=budget.remaining, reset_at=budget.resets_at
+        )
 
     @connection("Workspaces the caller can see.")
     async def workspaces(self, info: Info, paging: Paging) -> Connection[Workspace]:

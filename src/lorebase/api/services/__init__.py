@@ -7,7 +7,7 @@ from typing import Protocol
 from lorebase.api.services.answers import Answers, Searches, Streams
 from lorebase.api.services.documents import Contents, Documents, Jobs
 from lorebase.api.services.knowledge_bases import Embeddings, KnowledgeBases
-from lorebase.api.services.workspaces import Access, Health, Workspaces
+from lorebase.api.services.workspaces import Access, Health, RateLimits, Workspaces
 from lorebase.core.security import Signer
 
 
@@ -67,6 +67,11 @@ class Services(Protocol):
     @property
     def health(self) -> Health:
         """The parts behind."""
+        ...
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """What requests cost."""
         ...
 
     @property

@@ -33,6 +33,12 @@ class Answers(Protocol):
         """Stops generation and keeps the text so far."""
         ...
 
+    async def delete_conversation(
+        self, principal: Principal, conversation_id: UUID, idempotency_key: str | None, /
+    ) -> None:
+        """Removes a conversation with all in it."""
+        ...
+
     async def get_many(self, principal: Principal, ids: Sequence[UUID], /) -> Sequence[Answer]:
         """Those that exist."""
         ...

@@ -108,6 +108,12 @@ class Contents(Protocol):
         """Versions of a document, newest first."""
         ...
 
+    async def first_version_pages(
+        self, principal: Principal, document_ids: Sequence[UUID], limit: int, /
+    ) -> Mapping[UUID, Page[DocumentVersion]]:
+        """The first page of versions of each document."""
+        ...
+
     async def count_versions(self, principal: Principal, document_id: UUID, /) -> int:
         """Their number, capped."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from lorebase.schemas.documents import DeletedKnowledgeBase
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
 from lorebase.schemas.filters import DocumentFilter
 from lorebase.schemas.knowledge_bases import (
@@ -29,6 +30,17 @@ class KnowledgeBases(Protocol):
 
     async def update(self, principal: Principal, command: UpdateKnowledgeBase, /) -> KnowledgeBase:
         """Changes one."""
+        ...
+
+    async def delete(
+        self,
+        principal: Principal,
+        knowledge_base_id: UUID,
+        expected_version: int | None,
+        idempotency_key: str | None,
+        /,
+    ) -> DeletedKnowledgeBase:
+        """Makes one invisible with all in it, and begins its removal."""
         ...
 
     async def get_many(self, principal: Principal, ids: Sequence[UUID], /) -> Sequence[KnowledgeBase]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from lorebase.schemas.pagination import Page, PageRequest
+from lorebase.schemas.rate_limits import Budget
 from lorebase.schemas.workspaces import ApiKey, ApiScope, Membership, Principal, Workspace
 
 
@@ -20,6 +21,14 @@ class Access(Protocol):
 
     async def recheck(self, principal: Principal, /) -> None:
         """Unauthenticated when the key was revoked or has expired since."""
+        ...
+
+
+class RateLimits(Protocol):
+    """What requests cost."""
+
+    async def charge(self, principal: Principal, points: int, /) -> Budget:
+        """Takes points from the key's bucket; RateLimited when it does not hold them."""
         ...
 
 

@@ -1,8 +1,8 @@
-"""GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/), with uploads and event streams."""
+"""GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/), with uploads and streams."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from graphql import ExecutionResult, OperationType
 from starlette.datastructures import FormData
@@ -10,20 +10,36 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lorebase.api.graphql.context import Context
-from lorebase.api.graphql.engine import Engine, Operation, RequestRefused
-from lorebase.api.graphql.errors import format_errors
+from lorebase.api.graphql.engine import Engine, Operation
+from lorebase.api.graphql.errors import RequestRefused, format_errors
 from lorebase.api.metrics import Metrics
 from lorebase.api.transports.authentication import ContextFor, read_bearer
+from lorebase.api.transports.mixed import MixedParts
 from lorebase.api.transports.multipart import check_preflight, read_form, request_from_form
-from lorebase.api.transports.negotiation import GRAPHQL_RESPONSE, JSON, MULTIPART, Accepted
-from lorebase.api.transports.problems import Problem, error_response, json_response, problem_response
+from lorebase.api.transports.negotiation import (
+    EVENT_STREAM,
+    GRAPHQL_RESPONSE,
+    JSON,
+    MIXED,
+    MULTIPART,
+    Accepted,
+)
+from lorebase.api.transports.problems import (
+    Problem,
+    budget_headers,
+    error_response,
+    json_response,
+    problem_response,
+)
 from lorebase.api.transports.requests import GraphQLRequest, read_json, request_from, request_from_url
-from lorebase.api.transports.sse import event_stream, resumed
+from lorebase.api.transports.sse import ServerSentEvents
+from lorebase.api.transports.streaming import Framing, Results, resumed, stream_response
 from lorebase.core.config import EdgeSettings
 from lorebase.core.errors import LorebaseError, Unauthenticated
 from lorebase.core.logging import current_trace_id
 
 METHODS = "GET, POST"
+FRAMINGS: Mapping[str, Framing] = {EVENT_STREAM: ServerSentEvents(), MIXED: MixedParts()}
 
 
 class HttpTransport:
@@ -61,9 +77,10 @@ class HttpTransport:
 
     async def _answer(self, request: Request, accepted: Accepted) -> Response:
         if request.method not in {"GET", "POST"}:
-            raise Problem(405, "Use GET or POST.", headers={"Allow": METHODS})
-        if accepted.response_type is None and not accepted.streams:
-            raise Problem(406, f"Responses come as {GRAPHQL_RESPONSE}, {JSON} or text/event-stream.")
+            # Also the answer to graphql-sse's single connection mode, which begins with PUT.
+            raise Problem(405, "Use GET or POST, one operation a request.", headers={"Allow": METHODS})
+        if accepted.response_type is None and accepted.stream_type is None:
+            raise Problem(406, f"Responses come as {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
         # A mutation by GET is refused for its method before anybody asks who sent it.
         if request.method == "GET":
             wanted = request_from_url(request)
@@ -72,11 +89,14 @@ class HttpTransport:
         else:
             context = await self._context(request)
             wanted = await self._read_post(request, context)
-            operation = self._engine.prepare(wanted.query, wanted.operation_name)
+            operation = self._prepare(wanted)
         return await self._run(request, accepted, operation, wanted, context)
 
+    def _prepare(self, wanted: GraphQLRequest) -> Operation:
+        return self._engine.prepare(wanted.query, wanted.operation_name, wanted.document_id)
+
     def _prepare_get(self, wanted: GraphQLRequest) -> Operation:
-        operation = self._engine.prepare(wanted.query, wanted.operation_name)
+        operation = self._prepare(wanted)
         if operation.kind is OperationType.MUTATION:
             raise Problem(405, "Mutations need POST.", headers={"Allow": "POST"})
         return operation
@@ -105,28 +125,36 @@ class HttpTransport:
         context: Context,
     ) -> Response:
         if operation.kind is OperationType.SUBSCRIPTION:
-            if not accepted.streams:
-                raise Problem(406, "Subscriptions need a WebSocket or `Accept: text/event-stream`.")
+            if accepted.stream_type is None:
+                raise Problem(406, f"Subscriptions need a WebSocket or `Accept: {EVENT_STREAM}`.")
             variables = resumed(operation, wanted.variables, request.headers.get("last-event-id"))
             results = await self._engine.subscribe(operation, variables, context)
-            return event_stream(results, self._settings, self._metrics)
+            return self._stream(results, accepted.stream_type, context)
         with self._metrics.operation(operation.kind.value) as outcome:
             result = await self._engine.execute(operation, wanted.variables, context)
             outcome.failed = bool(result.errors)
         if accepted.response_type is None:
-            return event_stream(result, self._settings, self._metrics)
-        return self._result(result, accepted.response_type)
+            return self._stream(result, accepted.stream_type or EVENT_STREAM, context)
+        return self._result(result, accepted.response_type, context)
 
-    def _result(self, result: ExecutionResult, media_type: str) -> Response:
+    def _stream(self, results: Results, media_type: str, context: Context) -> Response:
+        pause = self._settings.subscription_keep_alive_seconds
+        headers = budget_headers(context.budget)
+        return stream_response(results, FRAMINGS[media_type], pause, self._metrics, headers)
+
+    def _result(self, result: ExecutionResult, media_type: str, context: Context) -> Response:
         content: dict[str, object] = {}
+        headers = budget_headers(context.budget)
         errors = format_errors(result.errors or [], current_trace_id())
         if errors:
             content["errors"] = errors
         if result.data is None and errors and all("path" not in error for error in errors):
             # Variables that do not fit: the operation never ran, so there is no data to speak of.
-            return json_response(content, _refused_status(media_type), media_type)
+            return json_response(content, _refused_status(media_type), media_type, headers)
         content["data"] = result.data
-        return json_response(content, 200, media_type)
+        if result.extensions:
+            content["extensions"] = result.extensions
+        return json_response(content, 200, media_type, headers)
 
     def _refusal(self, refused: RequestRefused, media_type: str | None) -> Response:
         errors = format_errors(refused.errors, current_trace_id(), refused.code)

@@ -9,13 +9,17 @@ JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 HTML = "text/html"
 MULTIPART = "multipart/form-data"
+MIXED = "multipart/mixed"
+SUBSCRIPTIONS = "subscriptionspec=1.0"
 
 
 class Accepted:
     """The media types of an Accept header with their weights; no header accepts JSON."""
 
     def __init__(self, headers: Headers) -> None:
-        self._weights = dict(_parse(headers.get("accept") or JSON))
+        header = headers.get("accept") or JSON
+        self._weights = dict(_parse(header))
+        self._mixed = SUBSCRIPTIONS in header.lower().replace('"', "").replace(" ", "")
 
     def weight(self, media_type: str) -> float:
         """How much a media type is wanted, 0 for not at all."""
@@ -37,9 +41,17 @@ class Accepted:
         return JSON if self.weight(JSON) > 0 else None
 
     @property
-    def streams(self) -> bool:
-        """Whether the client can read Server-Sent Events."""
-        return self.names(EVENT_STREAM)
+    def stream_type(self) -> str | None:
+        """How to answer many results: the more wanted of the two that are named, None when neither is.
+
+        Other clients name multipart/mixed for other things (`@defer`): only those that say
+        `subscriptionSpec=1.0` can read subscriptions in it.
+        """
+        events = self._weights.get(EVENT_STREAM, 0.0)
+        mixed = self._weights.get(MIXED, 0.0) if self._mixed else 0.0
+        if max(events, mixed) <= 0:
+            return None
+        return EVENT_STREAM if events >= mixed else MIXED
 
     @property
     def page(self) -> bool:

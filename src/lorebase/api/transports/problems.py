@@ -11,13 +11,16 @@ from lorebase.api.graphql.errors import FormattedError, RequestErrorCode, loreba
 from lorebase.api.transports.negotiation import JSON
 from lorebase.core.errors import ErrorCode, LorebaseError
 from lorebase.core.logging import current_trace_id
+from lorebase.schemas.rate_limits import Budget
 
+RETRY_AFTER_SECONDS = 5
 STATUS = {
     ErrorCode.UNAUTHENTICATED: 401,
     ErrorCode.FORBIDDEN: 403,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.TOO_LARGE: 413,
     ErrorCode.BAD_USER_INPUT: 400,
+    ErrorCode.RATE_LIMITED: 429,
 }
 
 
@@ -52,9 +55,20 @@ def problem_response(problem: Problem, media_type: str | None = None) -> Respons
 def error_response(error: LorebaseError, media_type: str | None = None) -> Response:
     """The response to an expected error outside of any operation."""
     status = STATUS.get(error.code, 503 if error.retryable else 400)
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status, {})
+    pause = {"Retry-After": str(error.details.get("retryAfterSeconds", RETRY_AFTER_SECONDS))}
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: pause, 503: pause}.get(status, {})
     formatted = {"message": error.message, "extensions": lorebase_extensions(error, current_trace_id())}
     return json_response({"errors": [formatted]}, status, media_type, headers)
+
+
+def budget_headers(budget: Budget | None) -> dict[str, str]:
+    """What is left of a key's points: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/."""
+    if budget is None:
+        return {}
+    return {
+        "RateLimit-Policy": f'"points";q={budget.limit};w=60',
+        "RateLimit": f'"points";r={budget.remaining}',
+    }
 
 
 def json_response(

@@ -11,15 +11,17 @@ from starlette.requests import Request
 from lorebase.api.transports.problems import Problem
 
 VARIABLES_DEPTH = 64
+DOCUMENT_ID_MAXIMUM = 200
 
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """What a client asks to run."""
+    """What a client asks to run: a text, the id of a persisted document, or both."""
 
     query: str
     operation_name: str | None = None
     variables: dict[str, object] = field(default_factory=dict)
+    document_id: str | None = None
 
 
 def read_json(body: bytes | str, what: str) -> object:
@@ -36,14 +38,15 @@ def request_from(payload: object) -> GraphQLRequest:
         raise Problem(400, "A GraphQL request is a JSON object; batches are not supported.")
     query, name = payload.get("query"), payload.get("operationName")
     variables, extensions = payload.get("variables"), payload.get("extensions")
-    if not isinstance(query, str) or not query:
-        raise Problem(400, "`query` must be a text.")
     if not isinstance(name, str | None):
         raise Problem(400, "`operationName` must be a text.")
     if not isinstance(variables, dict | None) or not isinstance(extensions, dict | None):
         raise Problem(400, "`variables` and `extensions` must be objects.")
+    document_id = _document_id(payload.get("documentId"), extensions or {})
+    if not isinstance(query, str | None) or not (query or document_id):
+        raise Problem(400, "`query` must be a text.")
     check_depth(variables)
-    return GraphQLRequest(query, name or None, variables or {})
+    return GraphQLRequest(query or "", name or None, variables or {}, document_id)
 
 
 def request_from_url(request: Request) -> GraphQLRequest:
@@ -51,10 +54,25 @@ def request_from_url(request: Request) -> GraphQLRequest:
     parameters = request.query_params
     payload: dict[str, object] = {"query": parameters.get("query")}
     payload["operationName"] = parameters.get("operationName")
+    payload["documentId"] = parameters.get("documentId")
     for name in ("variables", "extensions"):
         if name in parameters:
             payload[name] = read_json(parameters[name], f"`{name}`")
     return request_from(payload)
+
+
+def _document_id(given: object, extensions: Mapping[str, object]) -> str | None:
+    persisted = extensions.get("persistedQuery")
+    if given is None and persisted is not None:
+        # https://github.com/apollographql/apollo-link-persisted-queries#protocol knows version 1 only.
+        if not isinstance(persisted, dict) or persisted.get("version") != 1:
+            raise Problem(400, "`persistedQuery` must be an object with `version` 1 and `sha256Hash`.")
+        given = persisted.get("sha256Hash", "")
+    if given is None:
+        return None
+    if not isinstance(given, str) or not 0 < len(given) <= DOCUMENT_ID_MAXIMUM:
+        raise Problem(400, "The id of a persisted document must be a short text.")
+    return given.removeprefix("sha256:")
 
 
 def check_depth(variables: Mapping[str, object] | None) -> None:

@@ -10,13 +10,14 @@ import orjson
 from graphql import ExecutionResult, OperationType
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from lorebase.api.graphql.engine import Engine, RequestRefused
-from lorebase.api.graphql.errors import FormattedError, format_errors
+from lorebase.api.graphql.engine import Engine
+from lorebase.api.graphql.errors import FormattedError, RequestRefused, format_errors
 from lorebase.api.metrics import Metrics
 from lorebase.api.transports.authentication import ContextFor, read_bearer
+from lorebase.api.transports.origins import is_welcome
 from lorebase.api.transports.problems import Problem
 from lorebase.api.transports.requests import GraphQLRequest, read_json, request_from
-from lorebase.api.transports.sse import close_results, failed, result_payload
+from lorebase.api.transports.streaming import close_results, failed, result_payload
 from lorebase.core.config import EdgeSettings
 from lorebase.core.errors import ErrorCode, LorebaseError
 from lorebase.core.logging import current_trace_id, trace
@@ -57,7 +58,10 @@ class WebSocketTransport:
         self._metrics = metrics
 
     async def __call__(self, websocket: WebSocket) -> None:
-        """Serves one connection to its end."""
+        """Serves one connection to its end; a page of an origin that is not allowed gets none (HTTP 403)."""
+        if not is_welcome(websocket.headers, self._settings):
+            await websocket.close()
+            return
         known = SUBPROTOCOL in websocket.scope.get("subprotocols", ())
         await websocket.accept(SUBPROTOCOL if known else None)
         connection = _Connection(websocket, self._engine, self._settings, self._context_for, self._metrics)
@@ -219,7 +223,7 @@ class _Connection:
 
     async def _operate(self, name: str, request: GraphQLRequest) -> list[FormattedError]:
         context = await self._context_for(self._secret)
-        operation = self._engine.prepare(request.query, request.operation_name)
+        operation = self._engine.prepare(request.query, request.operation_name, request.document_id)
         if operation.kind is not OperationType.SUBSCRIPTION:
             with self._metrics.operation(operation.kind.value) as outcome:
                 result = await self._engine.execute(operation, request.variables, context)

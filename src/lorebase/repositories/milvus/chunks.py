@@ -10,7 +10,7 @@ from lorebase.repositories.milvus import columns as c
 from lorebase.repositories.milvus.conditions import NEVER, Comparison, Condition, Field, Negation, all_of
 from lorebase.repositories.milvus.connection import MilvusConnection, MilvusConnections
 from lorebase.repositories.milvus.errors import PartitionMissing, translated
-from lorebase.repositories.milvus.filters import document_condition, query_condition
+from lorebase.repositories.milvus.filters import document_condition, knowledge_base_condition, query_condition
 from lorebase.repositories.milvus.rendering import Dialect, Expression, render
 from lorebase.repositories.milvus.rows import Cell, row
 from lorebase.schemas.search import ChunkVector, PartitionAddress, ScoredChunk, VectorQuery
@@ -75,6 +75,17 @@ class MilvusChunkIndex:
         condition = document_condition(address, document_id)
         if keep_generation is not None:
             condition = all_of([condition, Negation(_of_generation(keep_generation))])
+        await self._delete(address, condition)
+
+    async def delete_all(
+        self, address: PartitionAddress, knowledge_base_id: UUID, document_ids: Sequence[UUID] | None = None
+    ) -> None:
+        """Removes all rows of a knowledge base, or of some of its documents."""
+        condition = knowledge_base_condition(address, knowledge_base_id, document_ids)
+        if condition != NEVER:
+            await self._delete(address, condition)
+
+    async def _delete(self, address: PartitionAddress, condition: Condition) -> None:
         connection = await self._connections.get()
         expression = render(condition, connection.dialect)
         try:
@@ -96,6 +107,13 @@ class MilvusChunkIndex:
         condition = document_condition(address, document_id)
         if generation is not None:
             condition = all_of([condition, _of_generation(generation)])
+        return await self._count(address, condition)
+
+    async def count_all(self, address: PartitionAddress, knowledge_base_id: UUID) -> int:
+        """How many rows of a knowledge base there are, with strong consistency."""
+        return await self._count(address, knowledge_base_condition(address, knowledge_base_id, None))
+
+    async def _count(self, address: PartitionAddress, condition: Condition) -> int:
         connection = await self._connections.get()
         expression = render(condition, connection.dialect)
         try:

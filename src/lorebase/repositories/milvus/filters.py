@@ -7,7 +7,7 @@ every hit is checked against PostgreSQL afterwards with the whole filter.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -57,6 +57,16 @@ def tenant_condition(address: PartitionAddress) -> Condition:
 def document_condition(address: PartitionAddress, document_id: UUID) -> Condition:
     """Rows of one document of the tenant."""
     return all_of([tenant_condition(address), Comparison(Field(c.DOCUMENT_ID), "==", document_id.hex)])
+
+
+def knowledge_base_condition(
+    address: PartitionAddress, knowledge_base_id: UUID, document_ids: Sequence[UUID] | None
+) -> Condition:
+    """Rows of one knowledge base of the tenant, or of some of its documents."""
+    parts = [tenant_condition(address), _ids(c.KNOWLEDGE_BASE_ID, [knowledge_base_id])]
+    if document_ids is not None:
+        parts.append(_ids(c.DOCUMENT_ID, document_ids))
+    return all_of(parts)
 
 
 def query_condition(address: PartitionAddress, query: VectorQuery, dialect: Dialect) -> Condition:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Select, Uuid, case, func, insert, select, update
+from sqlalchemy import ARRAY, Row, Select, Uuid, case, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from lorebase.core.errors import NotFound
 from lorebase.models.answers import answers, conversation_knowledge_bases, conversations, messages
+from lorebase.models.jobs import jobs
+from lorebase.models.knowledge_bases import knowledge_bases
 from lorebase.repositories.sql.connection import SqlConnection
 from lorebase.repositories.sql.filters import conversation_condition
+from lorebase.repositories.sql.job_rows import ASK_TO_STOP, JOB_COLUMNS, OPEN, job_of
 from lorebase.repositories.sql.pagination import NUMBER, TIME, Keyset, read_page
 from lorebase.repositories.sql.search_keys import fold
 from lorebase.repositories.sql.values import build, columns_of, is_one_of
@@ -23,6 +26,7 @@ from lorebase.schemas.answers import (
     Message,
 )
 from lorebase.schemas.filters import ConversationFilter
+from lorebase.schemas.jobs import Job
 from lorebase.schemas.pagination import Page, PageRequest
 
 _bases = conversation_knowledge_bases
@@ -30,7 +34,11 @@ _KNOWLEDGE_BASE_IDS = (
     select(
         func.array_agg(aggregate_order_by(_bases.c.knowledge_base_id, _bases.c.position), type_=ARRAY(Uuid()))
     )
-    .where(_bases.c.conversation_id == conversations.c.id)
+    .where(
+        _bases.c.conversation_id == conversations.c.id,
+        knowledge_bases.c.id == _bases.c.knowledge_base_id,
+        knowledge_bases.c.deleted_at.is_(None),
+    )
     .correlate(conversations)
     .scalar_subquery()
 )
@@ -114,6 +122,20 @@ class SqlConversationRepository:
         await self._database.change(
             insert(messages).values(**plain, role=str(message.role), position=row.message_count)
         )
+
+    async def remove(self, conversation_id: UUID) -> list[Job]:
+        """Removes it with all in it; asks the open jobs of its answers to stop, and returns those."""
+        # The lock that a new message needs too: a question is either in it by now, or finds it gone.
+        one = select(conversations.c.id).where(conversations.c.id == conversation_id)
+        if await self._database.first(one.with_for_update()) is None:
+            raise NotFound("There is no such conversation.")
+        in_it = answers.c.conversation_id == conversation_id
+        at_work = jobs.c.id.in_(select(answers.c.job_id).where(in_it))
+        asked = update(jobs).where(at_work, OPEN).values(ASK_TO_STOP)
+        stopped = [job_of(row) for row in await self._database.rows(asked.returning(*JOB_COLUMNS))]
+        await self._database.change(delete(answers).where(in_it))
+        await self._database.change(delete(conversations).where(conversations.c.id == conversation_id))
+        return stopped
 
     async def messages(self, conversation_id: UUID, page: PageRequest) -> Page[Message]:
         """Messages, oldest first; the text of an assistant's message is that of its answer."""

@@ -22,7 +22,8 @@ from lorebase.repositories.sql.document_rows import (
 )
 from lorebase.repositories.sql.filters import document_condition, possible_documents
 from lorebase.repositories.sql.pagination import TEXT, TIME, Keyset, read_page
-from lorebase.repositories.sql.values import CLOCK, build, columns_of, is_one_of
+from lorebase.repositories.sql.receipt_rows import RECEIPT_COLUMNS, receipt_of
+from lorebase.repositories.sql.values import CLOCK, is_one_of
 from lorebase.schemas.documents import (
     DeletionReceipt,
     Document,
@@ -39,7 +40,6 @@ _ORDERS = {
     DocumentOrderField.TITLE: (documents.c.title_sort, TEXT),
     DocumentOrderField.UPDATED_AT: (documents.c.updated_at, TIME),
 }
-_RECEIPT_COLUMNS = columns_of(deletion_receipts, DeletionReceipt)
 _UNCHANGEABLE = {
     "workspace_id",
     "id",
@@ -198,20 +198,21 @@ class SqlDocumentRepository:
             document_id=document_id,
             vectors_remaining=vectors_remaining,
         )
-        row = await self._database.first(opened.returning(*_RECEIPT_COLUMNS))
+        row = await self._database.first(opened.returning(*RECEIPT_COLUMNS))
         assert row is not None
-        return build(DeletionReceipt, row)
+        return receipt_of(row)
 
     async def update_receipt(self, document_id: UUID, vectors_remaining: int, *, completed: bool) -> None:
         """Notes what remains, and the end."""
-        values = {"vectors_remaining": vectors_remaining, "completed_at": CLOCK if completed else None}
+        first_end = func.coalesce(deletion_receipts.c.completed_at, CLOCK)
+        values = {"vectors_remaining": vectors_remaining, "completed_at": first_end if completed else None}
         one = deletion_receipts.c.document_id == document_id
         await self._database.change(update(deletion_receipts).where(one).values(values))
 
     async def get_receipts(self, ids: Sequence[UUID]) -> list[DeletionReceipt]:
         """Those that exist, in any order."""
-        statement = select(*_RECEIPT_COLUMNS).where(is_one_of(deletion_receipts.c.id, ids))
-        return [build(DeletionReceipt, row) for row in await self._database.rows(statement)]
+        statement = select(*RECEIPT_COLUMNS).where(is_one_of(deletion_receipts.c.id, ids))
+        return [receipt_of(row) for row in await self._database.rows(statement)]
 
 
 def _there() -> Select[Any]:

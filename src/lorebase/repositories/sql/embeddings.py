@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import numpy
-from sqlalchemy import ARRAY, LargeBinary, Row, Select, any_, delete, func, literal, select, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    LargeBinary,
+    Row,
+    Select,
+    and_,
+    any_,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from lorebase.models.embeddings import (
@@ -43,6 +59,11 @@ _INDEXES = select(
     embedding_indexes.join(embedding_models, embedding_models.c.id == embedding_indexes.c.model_id).join(
         _HELD, literal(True)
     )
+)
+
+# Indexes of a deleted knowledge base are seen by the job that empties them only.
+_OF_KEPT = exists().where(
+    knowledge_bases.c.id == embedding_indexes.c.knowledge_base_id, knowledge_bases.c.deleted_at.is_(None)
 )
 
 _CACHE = text(
@@ -88,7 +109,7 @@ class SqlEmbeddingRepository:
 
     async def get_indexes(self, ids: Sequence[UUID]) -> list[EmbeddingIndex]:
         """Those that exist, in any order."""
-        return await self._indexes(_INDEXES.where(is_one_of(embedding_indexes.c.id, ids)))
+        return await self._indexes(_INDEXES.where(is_one_of(embedding_indexes.c.id, ids), _OF_KEPT))
 
     async def indexes_of(self, knowledge_base_id: UUID) -> list[EmbeddingIndex]:
         """All indexes of a knowledge base that are kept, the active one first, then newest first."""
@@ -111,7 +132,7 @@ class SqlEmbeddingRepository:
     async def index_page(self, knowledge_base_id: UUID, page: PageRequest) -> Page[EmbeddingIndex]:
         """Indexes of a knowledge base, newest first."""
         keyset = Keyset(embedding_indexes.c.created_at, embedding_indexes.c.id, TIME, descending=True)
-        statement = _INDEXES.where(embedding_indexes.c.knowledge_base_id == knowledge_base_id)
+        statement = _INDEXES.where(embedding_indexes.c.knowledge_base_id == knowledge_base_id, _OF_KEPT)
         return await read_page(self._database, statement, keyset, page, _index)
 
     async def commit_document(
@@ -135,12 +156,18 @@ class SqlEmbeddingRepository:
         self, model_id: UUID, text_hashes: Sequence[bytes]
     ) -> Mapping[bytes, tuple[float, ...]]:
         """Vectors already paid for, by BLAKE2b-256 of the text embedded."""
-        wanted = literal(list(text_hashes), ARRAY(LargeBinary()))
-        statement = select(embedding_cache.c.text_hash, embedding_cache.c.vector).where(
-            embedding_cache.c.model_id == model_id, embedding_cache.c.text_hash == any_(wanted)
-        )
-        rows = await self._database.rows(statement)
+        statement = select(embedding_cache.c.text_hash, embedding_cache.c.vector)
+        rows = await self._database.rows(statement.where(_cached(model_id, text_hashes)))
         return {bytes(row.text_hash): tuple(numpy.frombuffer(row.vector, "<f4").tolist()) for row in rows}
+
+    async def note_use(self, model_id: UUID, text_hashes: Sequence[bytes]) -> int:
+        """Notes, to the day, that cached vectors are in use, so that they are kept; how many were changed."""
+        stale = and_(_cached(model_id, text_hashes), embedding_cache.c.used_at < CLOCK - timedelta(days=1))
+        # Locked in one order, so that two workers with the same texts never wait for each other in a circle.
+        ordered = select(embedding_cache.c.text_hash).where(stale).order_by(embedding_cache.c.text_hash)
+        if not await self._database.rows(ordered.with_for_update()):
+            return 0
+        return await self._database.change(update(embedding_cache).where(stale).values(used_at=CLOCK))
 
     async def cache_vectors(self, model_id: UUID, vectors: Mapping[bytes, tuple[float, ...]]) -> None:
         """Keeps vectors (float32) for reruns and rebuilds; ones already there stay."""
@@ -153,6 +180,11 @@ class SqlEmbeddingRepository:
             "vectors": [numpy.asarray(vector, "<f4").tobytes() for _, vector in ordered],
         }
         await self._database.change(_CACHE, values)
+
+
+def _cached(model_id: UUID, text_hashes: Sequence[bytes]) -> ColumnElement[bool]:
+    wanted = literal(list(text_hashes), ARRAY(LargeBinary()))
+    return and_(embedding_cache.c.model_id == model_id, embedding_cache.c.text_hash == any_(wanted))
 
 
 def _model(row: Row[Any]) -> EmbeddingModel:

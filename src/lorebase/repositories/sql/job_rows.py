@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Update, func, null, update
+from sqlalchemy import ColumnElement, Row, Update, case, func, null, update
 
 from lorebase.models.jobs import jobs
 from lorebase.repositories.sql.values import CLOCK, build, columns_of
@@ -20,6 +20,17 @@ JOB_COLUMNS = (
 )
 
 OPEN = jobs.c.status.in_([str(JobStatus.QUEUED), str(JobStatus.RUNNING)])
+
+_QUEUED = jobs.c.status == str(JobStatus.QUEUED)
+
+# One statement for both states, so that no worker can claim the job between looking and asking: a queued job
+# ends at once, a running one is told.
+ASK_TO_STOP: dict[str, Any] = {
+    "status": case((_QUEUED, str(JobStatus.CANCELLED)), else_=jobs.c.status),
+    "finished_at": case((_QUEUED, CLOCK), else_=null()),
+    "cancel_requested": True,
+    "updated_at": CLOCK,
+}
 
 # A start, a retry and an end leave no progress of an earlier step behind.
 NO_PROGRESS: dict[str, Any] = {"progress_stage": None, "progress_completed": 0, "progress_total": None}

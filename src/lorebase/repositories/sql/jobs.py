@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, Update, case, func, insert, null, select, text, update
+from sqlalchemy import Executable, Update, func, insert, null, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from lorebase.core.errors import Conflict, ErrorCode, NotFound
@@ -15,6 +15,7 @@ from lorebase.models.jobs import jobs
 from lorebase.repositories.sql.connection import SqlConnection
 from lorebase.repositories.sql.filters import job_condition
 from lorebase.repositories.sql.job_rows import (
+    ASK_TO_STOP,
     JOB_COLUMNS,
     NO_PROGRESS,
     OPEN,
@@ -41,16 +42,6 @@ from lorebase.schemas.pagination import Page, PageRequest
 _ORDERS = {
     JobOrderField.CREATED_AT: jobs.c.created_at,
     JobOrderField.UPDATED_AT: jobs.c.updated_at,
-}
-_QUEUED = jobs.c.status == str(JobStatus.QUEUED)
-
-# One statement for both states, so that no worker can claim the job between looking and asking: a queued job
-# ends at once, a running one is told.
-_ASK_TO_STOP = {
-    "status": case((_QUEUED, str(JobStatus.CANCELLED)), else_=jobs.c.status),
-    "finished_at": case((_QUEUED, CLOCK), else_=null()),
-    "cancel_requested": True,
-    "updated_at": CLOCK,
 }
 
 
@@ -183,7 +174,7 @@ class SqlJobRepository:
 
 
 def _ask_to_stop() -> Update:
-    return update(jobs).where(OPEN).values(_ASK_TO_STOP)
+    return update(jobs).where(OPEN).values(ASK_TO_STOP)
 
 
 def _required(job: Job | None) -> Job:

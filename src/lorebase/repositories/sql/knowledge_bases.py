@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, Row, insert, select, update
+from sqlalchemy import Executable, Row, Select, insert, select, update
 
 from lorebase.core.errors import Conflict, NotFound
 from lorebase.models.embeddings import embedding_indexes
@@ -35,6 +35,8 @@ _COLUMNS = (
     knowledge_bases.c.chunk_max_tokens,
     knowledge_bases.c.chunk_overlap_tokens,
 )
+IS_KEPT = knowledge_bases.c.deleted_at.is_(None)
+
 _ORDERS = {
     KnowledgeBaseOrderField.CREATED_AT: (knowledge_bases.c.created_at, TIME),
     KnowledgeBaseOrderField.NAME: (knowledge_bases.c.name_sort, TEXT),
@@ -71,17 +73,18 @@ class SqlKnowledgeBaseRepository:
         assert row is not None
         return _knowledge_base(row)
 
-    async def get(self, knowledge_base_id: UUID) -> KnowledgeBase:
-        """One by id, or NotFound."""
-        return _found(await self.get_many([knowledge_base_id]))
+    async def get(self, knowledge_base_id: UUID, *, hold: bool = False) -> KnowledgeBase:
+        """One by id, or NotFound; `hold` keeps it from being deleted until the transaction ends."""
+        one = _there().where(knowledge_bases.c.id == knowledge_base_id)
+        return _found(await self._all(one.with_for_update(read=True, key_share=True) if hold else one))
 
     async def get_many(self, ids: Sequence[UUID]) -> list[KnowledgeBase]:
         """Those that exist, in any order."""
-        return await self._all(select(*_COLUMNS).where(is_one_of(knowledge_bases.c.id, ids)))
+        return await self._all(_there().where(is_one_of(knowledge_bases.c.id, ids)))
 
     async def by_slug(self, slug: str) -> KnowledgeBase | None:
         """One by slug."""
-        found = await self._all(select(*_COLUMNS).where(knowledge_bases.c.slug == slug))
+        found = await self._all(_there().where(knowledge_bases.c.slug == slug))
         return found[0] if found else None
 
     async def _all(self, statement: Executable) -> list[KnowledgeBase]:
@@ -92,16 +95,16 @@ class SqlKnowledgeBaseRepository:
         column, sort_type = _ORDERS[order.field]
         descending = order.direction is OrderDirection.DESC
         keyset = Keyset(column, knowledge_bases.c.id, sort_type, descending)
-        return await read_page(self._database, select(*_COLUMNS), keyset, page, _knowledge_base)
+        return await read_page(self._database, _there(), keyset, page, _knowledge_base)
 
     async def count(self) -> int:
         """Their number, capped."""
-        return await self._database.count(select(knowledge_bases.c.id))
+        return await self._database.count(select(knowledge_bases.c.id).where(IS_KEPT))
 
     async def update(self, change: UpdateKnowledgeBase) -> KnowledgeBase:
         """Applies the given fields. NotFound; Conflict unless at `expected_version` when that is given."""
         one = knowledge_bases.c.id == change.id
-        locked = select(knowledge_bases.c.version).where(one).with_for_update(key_share=True)
+        locked = select(knowledge_bases.c.version).where(one, IS_KEPT).with_for_update(key_share=True)
         row = await self._database.first(locked)
         if row is None:
             raise NotFound("There is no such knowledge base.")
@@ -123,6 +126,10 @@ class SqlKnowledgeBaseRepository:
     ) -> list[FacetValue]:
         """The most frequent values of a declared path or of `mediaType`, `language`, `tags`."""
         return await read_facets(self._database, knowledge_base, path, condition, first)
+
+
+def _there() -> Select[Any]:
+    return select(*_COLUMNS).where(IS_KEPT)
 
 
 def _found(found: list[KnowledgeBase]) -> KnowledgeBase:

@@ -32,7 +32,7 @@ _LIVE_DOCUMENTS = (
         ),
     )
     .outerjoin(document_versions, document_versions.c.id == documents.c.current_version_id)
-    .where(documents.c.live_generation.is_not(None))
+    .where(documents.c.live_generation.is_not(None), knowledge_bases.c.deleted_at.is_(None))
     .group_by(documents.c.knowledge_base_id)
 )
 

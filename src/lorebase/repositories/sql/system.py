@@ -41,3 +41,10 @@ class SqlSystemDirectory:
         """How many workspaces there are."""
         row = await self._database.first(select(func.count()).select_from(workspaces))
         return int(row[0]) if row else 0
+
+    async def workspaces_after(self, workspace_id: UUID | None, limit: int) -> list[UUID]:
+        """The next workspaces by id."""
+        statement = select(workspaces.c.id).order_by(workspaces.c.id).limit(limit)
+        if workspace_id is not None:
+            statement = statement.where(workspaces.c.id > workspace_id)
+        return [row.id for row in await self._database.rows(statement)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, insert, select, text
+from sqlalchemy import Row, Select, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lorebase.models.documents import blobs, document_versions, documents, version_texts
@@ -74,6 +74,16 @@ class SqlVersionRepository:
         keyset = Keyset(document_versions.c.number, document_versions.c.id, NUMBER, descending=True)
         statement = _of_documents_there().where(document_versions.c.document_id == document_id)
         return await read_page(self._database, statement, keyset, page, _version)
+
+    async def newest(self, document_ids: Sequence[UUID], limit: int) -> list[DocumentVersion]:
+        """The newest versions, up to `limit` of each document, newest first within each."""
+        number = document_versions.c.number
+        place = func.row_number().over(partition_by=document_versions.c.document_id, order_by=number.desc())
+        asked = is_one_of(document_versions.c.document_id, document_ids)
+        ranked = _of_documents_there().add_columns(place.label("place")).where(asked).subquery()
+        columns = [ranked.c[column.name] for column in _COLUMNS]
+        statement = select(*columns).where(ranked.c.place <= limit).order_by(ranked.c.number.desc())
+        return await self._all(statement)
 
     async def count(self, document_id: UUID) -> int:
         """Their number, capped."""

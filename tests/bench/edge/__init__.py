@@ -1,0 +1,1 @@
+"""What the GraphQL edge costs beside the bare framework."""
