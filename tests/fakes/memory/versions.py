@@ -50,7 +50,7 @@ class MemoryVersions:
     async def newest(self, document_ids: Sequence[UUID], limit: int) -> list[DocumentVersion]:
         found = []
         for document_id in set(document_ids):
-            if _is_there(self._state, document_id):
+            if is_there(self._state, document_id):
                 found += sorted(self._of(document_id), key=lambda v: v.number, reverse=True)[:limit]
         return found
 
