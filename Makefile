@@ -12,7 +12,7 @@ checks = tests/unit/test_house_rules.py tests/unit/test_schema_file.py tests/uni
 ROUNDS ?= 100
 SEED ?= 1
 
-.PHONY: help setup setup-dev run test faults conformance check format lock clean
+.PHONY: help setup setup-dev run test faults conformance check format lock examples clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -58,7 +58,12 @@ lock: ## Writes the hash-locked requirements anew from pyproject.toml; needs uv 
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
 	@sh scripts/lock.sh
 
+examples: ## Installs, types, tests and builds the example web application and clients; needs Node.js or pip
+	@PYTHON='$(PYTHON)' sh examples/build.sh
+
 clean: ## Removes .venv, caches and what was built; documents and databases in .lorebase stay
 	@rm -rf .venv build dist ide/node_modules tests/conformance/node/node_modules src/lorebase/api/static/graphiql
+	@rm -rf examples/node_modules examples/*/node_modules examples/*/build examples/web/dist
+	@rm -rf examples/*/src/generated examples/*/src/__generated__
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -41,7 +41,10 @@ from lorebase.services.deletion import DeletionHandler
 from lorebase.services.document_contents import ContentService
 from lorebase.services.documents import DocumentService
 from lorebase.services.embeddings import CachedEmbedder, EmbeddingService
+from lorebase.services.evaluation_runs import EvaluationHandler
+from lorebase.services.evaluations import EvaluationService
 from lorebase.services.health import HealthService
+from lorebase.services.index_rebuild import IndexRebuild
 from lorebase.services.ingestion import IngestionHandler
 from lorebase.services.job_control import JobHandler
 from lorebase.services.job_events import JobEvents
@@ -52,6 +55,7 @@ from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
 from lorebase.services.rate_limits import RateLimitService
+from lorebase.services.reconciliation import Reconciler
 from lorebase.services.retention import RetentionService
 from lorebase.services.search import SearchService
 from lorebase.services.streams import StreamService
@@ -74,8 +78,11 @@ class Container:
     jobs: JobService
     search: SearchService
     answers: AnswerService
+    evaluations: EvaluationService
     streams: StreamService
     health: HealthService
+    reconciler: Reconciler
+    rebuild: IndexRebuild
     rate_limits: RateLimitService
 
 
@@ -108,9 +115,10 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
 
 @dataclass(frozen=True)
 class WorkerServices:
-    """What the worker process does: jobs, and removing what has served its time."""
+    """What the worker process does: jobs, comparing the stores, and removing what has served its time."""
 
     runner: JobRunner
+    reconciler: Reconciler
     retention: RetentionService
 
 
@@ -121,6 +129,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerServices]:
         parts = await _open_resources(stack, settings)
         yield WorkerServices(
             runner=await _build_runner(stack, parts),
+            reconciler=_reconciler(parts),
             retention=RetentionService(units=parts.units, settings=settings),
         )
 
@@ -214,6 +223,7 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
             analyser=parts.analyser,
             settings=parts.settings,
         ),
+        JobKind.EVALUATE: EvaluationHandler(units=parts.units, search=parts.search, settings=parts.settings),
         JobKind.ANSWER: AnswerHandler(
             units=parts.units,
             search=parts.search,
@@ -241,7 +251,7 @@ def _deletion(parts: _Resources) -> DeletionHandler:
 
 def _build(parts: _Resources) -> Container:
     units, settings, clock = parts.units, parts.settings, parts.clock
-    queue, events = parts.queue, parts.events
+    queue, events, reconciler = parts.queue, parts.events, _reconciler(parts)
     return Container(
         settings=settings,
         units=units,
@@ -259,9 +269,27 @@ def _build(parts: _Resources) -> Container:
         jobs=JobService(units=units, queue=queue, events=events),
         search=parts.search,
         answers=AnswerService(units=units, queue=queue, events=events, settings=settings, clock=clock),
+        evaluations=EvaluationService(
+            units=units, queue=queue, events=events, clock=clock, settings=settings
+        ),
         streams=StreamService(units=units, streams=parts.streams, clock=clock, settings=settings),
         health=_health(parts),
+        reconciler=reconciler,
+        rebuild=IndexRebuild(
+            units=units, reconciler=reconciler, collections=MilvusCollections(*_milvus(settings))
+        ),
         rate_limits=RateLimitService(limiter=parts.limiter, clock=clock, settings=settings),
+    )
+
+
+def _reconciler(parts: _Resources) -> Reconciler:
+    return Reconciler(
+        units=parts.units,
+        index=parts.index,
+        blobs=parts.blobs,
+        notices=JobNotices(queue=parts.queue, events=parts.events),
+        clock=parts.clock,
+        settings=parts.settings,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.schemas.filters import DocumentFilter, IntFilter, SearchFilter, StringFilter
-from lorebase.schemas.search import PartitionAddress, VectorQuery
+from lorebase.schemas.search import PartitionAddress, VectorIdentity, VectorQuery
 from tests.contracts.chunk_rows import Passage, address, document, passage, unit_vector
 
 
@@ -171,16 +171,75 @@ class ChunkIndexContract:
         assert await index.count(home, gone.document.id) == 0
         assert [hit.document_id for hit in await index.search(home, near(base))] == [kept.document.id]
 
-    async def test_deleting_keeps_the_generation_to_keep(
+    async def test_deleting_below_a_generation_never_touches_it_or_a_newer_one(
         self, index: ChunkIndex, home: PartitionAddress
     ) -> None:
         old = document(home.workspace_id)
-        new = old.model_copy(update={"generation": 2})
-        await self.store(index, home, passage(old), passage(old), passage(new))
+        live, newer = (old.model_copy(update={"generation": n}) for n in (2, 3))
+        await self.store(index, home, passage(old), passage(old), passage(live), passage(newer))
         assert await index.count(home, old.id, generation=1) == 2
-        await index.delete(home, old.id, keep_generation=2)
-        assert await index.count(home, old.id, generation=1) == 0
-        assert await index.count(home, old.id, generation=2) == 1
+        await index.delete(home, old.id, below_generation=2)
+        assert [await index.count(home, old.id, generation=n) for n in (1, 2, 3)] == [0, 1, 1]
+
+    async def test_deleting_between_two_generations_leaves_both(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        first = document(home.workspace_id)
+        versions = [first.model_copy(update={"generation": n}) for n in (1, 2, 3)]
+        await self.store(index, home, *map(passage, versions))
+        await index.delete(home, first.id, above_generation=1, below_generation=3)
+        assert [await index.count(home, first.id, generation=n) for n in (1, 2, 3)] == [1, 0, 1]
+
+    async def test_deleting_from_an_ordinal_leaves_the_passages_before(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        source = document(home.workspace_id)
+        await self.store(index, home, *(passage(source, ordinal=n) for n in range(4)))
+        await index.delete(home, source.id, from_ordinal=3)
+        assert await index.count(home, source.id) == 3
+
+    async def identities(
+        self,
+        index: ChunkIndex,
+        home: PartitionAddress,
+        after: UUID | None = None,
+        through: UUID | None = None,
+    ) -> list[VectorIdentity]:
+        pages = index.identities(home, after=after, through=through)
+        return [identity async for page in pages for identity in page]
+
+    async def test_all_rows_of_a_tenant_are_paged_through_each_once(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        sources = [document(home.workspace_id) for _ in range(3)]
+        stored = [passage(source, ordinal=n) for source in sources for n in range(2000)]
+        await self.store(index, home, *stored)
+        stranger = passage(document(uuid4()))
+        bucket = address(home.collection, stranger.document.workspace_id, home.partition)
+        await self.store(index, bucket, stranger)
+        found = await self.identities(index, home)
+        assert len(found) == 6000
+        assert set(found) == {
+            VectorIdentity(
+                chunk_id=entry.chunk.id,
+                document_id=entry.document.id,
+                generation=1,
+                ordinal=entry.chunk.ordinal,
+            )
+            for entry in stored
+        }
+
+    async def test_paging_stays_within_the_range_of_documents(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        sources = sorted((document(home.workspace_id) for _ in range(4)), key=lambda source: source.id)
+        await self.store(index, home, *map(passage, sources))
+        ids = [source.id for source in sources]
+        within = await self.identities(index, home, ids[0], ids[2])
+        assert sorted(found.document_id for found in within) == ids[1:3]
+        assert [found.document_id for found in await self.identities(index, home, ids[2])] == ids[3:]
+        nowhere = address(home.collection, uuid4())
+        assert await self.identities(index, nowhere) == []
 
     async def test_deleting_twice_is_no_error(self, index: ChunkIndex, home: PartitionAddress) -> None:
         entry = passage(document(home.workspace_id))

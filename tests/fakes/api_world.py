@@ -10,6 +10,8 @@ from typing import Any
 
 from graphql import GraphQLError
 
+from tests.fakes.api_evaluations import ApiEvaluations
+
 Json = dict[str, Any]
 
 STARTED_AT = "2026-01-31T12:00:00.000Z"
@@ -73,6 +75,7 @@ class ApiWorld:
     answers: dict[str, list[Json]] = field(default_factory=dict)
     hits: list[Json] = field(default_factory=list)
     ask_refusal: Json | None = None
+    evaluations: ApiEvaluations = field(default_factory=ApiEvaluations)
     held: set[str] = field(default_factory=set)
     failing: dict[str, str] = field(default_factory=dict)
     silent: bool = False
@@ -92,6 +95,10 @@ class ApiWorld:
             "revokeApiKey": self._revoke_key,
             "ask": self._ask,
             "cancelAnswer": self._cancel_answer,
+            "createEvaluationSet": self.evaluations.create,
+            "addEvaluationCases": self.evaluations.add,
+            "runEvaluation": self.evaluations.run,
+            "jobEvents": self.evaluations.events,
             "workspaceJobEvents": lambda info, workspaceId, after=None, **_: self._follow(self.events, after),
             "answerEvents": lambda info, answerId, after=None: self._follow(self.answers[answerId], after),
         }
@@ -129,7 +136,10 @@ class ApiWorld:
             }
         for base in self.knowledge_bases:
             if base["id"] == id:
-                return {"__typename": "KnowledgeBase", "documents": self._documents, **base}
+                lists = {"documents": self._documents, **self.evaluations.lists()}
+                return {"__typename": "KnowledgeBase", **lists, **base}
+        if id.startswith("evr_"):
+            return self.evaluations.find(id)
         jobs = {document.job.id: document.job for document in self.documents.values()}
         return jobs[id].as_json() if id in jobs else None
 

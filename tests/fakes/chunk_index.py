@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
 from lorebase.core.errors import ErrorCode, Unavailable
 from lorebase.schemas.documents import Chunk, Document, DocumentStatus
 from lorebase.schemas.filters import DocumentFilter, SearchFilter
-from lorebase.schemas.search import ChunkVector, PartitionAddress, ScoredChunk, VectorQuery
+from lorebase.schemas.search import (
+    ChunkVector,
+    PartitionAddress,
+    ScoredChunk,
+    VectorIdentity,
+    VectorQuery,
+)
 from lorebase.services.filter_evaluation import matches_chunk
 
 Place = tuple[str, str]
+PAGE_ROWS = 3
 
 
 class FakeChunkIndex:
@@ -36,12 +43,42 @@ class FakeChunkIndex:
         self.partitions[_place(address)] = partition
 
     async def delete(
-        self, address: PartitionAddress, document_id: UUID, *, keep_generation: int | None = None
+        self,
+        address: PartitionAddress,
+        document_id: UUID,
+        *,
+        above_generation: int | None = None,
+        below_generation: int | None = None,
+        from_ordinal: int = 0,
     ) -> None:
         rows = self._rows(address)
-        doomed = [row for row in self._of(address, document_id) if row.generation != keep_generation]
+        doomed = [
+            row
+            for row in self._of(address, document_id)
+            if (above_generation is None or row.generation > above_generation)
+            and (below_generation is None or row.generation < below_generation)
+            and row.ordinal >= from_ordinal
+        ]
         for row in doomed:
             del rows[row.chunk_id]
+
+    async def identities(
+        self, address: PartitionAddress, *, after: UUID | None = None, through: UUID | None = None
+    ) -> AsyncIterator[Sequence[VectorIdentity]]:
+        found = [
+            VectorIdentity(
+                chunk_id=row.chunk_id,
+                document_id=row.document_id,
+                generation=row.generation,
+                ordinal=row.ordinal,
+            )
+            for row in self._rows(address).values()
+            if row.workspace_id == address.workspace_id
+            and (after is None or row.document_id > after)
+            and (through is None or row.document_id <= through)
+        ]
+        for start in range(0, len(found), PAGE_ROWS):
+            yield found[start : start + PAGE_ROWS]
 
     async def count(
         self, address: PartitionAddress, document_id: UUID, *, generation: int | None = None

@@ -7,11 +7,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
+from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import SystemUnitOfWork, UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.embeddings import EmbeddingModel, Embeddings
-from lorebase.schemas.search import ChunkVector, PartitionAddress, ScoredChunk, VectorQuery
+from lorebase.schemas.search import (
+    ChunkVector,
+    PartitionAddress,
+    ScoredChunk,
+    VectorIdentity,
+    VectorQuery,
+)
 from tests.fakes.blob_store import FakeBlobStore
-from tests.fakes.chunk_index import FakeChunkIndex
 from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.faults import Faults
 
@@ -19,7 +25,7 @@ from tests.fakes.faults import Faults
 class FaultyIndex:
     """A chunk index as one process sees it."""
 
-    def __init__(self, index: FakeChunkIndex, faults: Faults) -> None:
+    def __init__(self, index: ChunkIndex, faults: Faults) -> None:
         self._index = index
         self._faults = faults
 
@@ -36,11 +42,31 @@ class FaultyIndex:
         await self._faults.step()
 
     async def delete(
-        self, address: PartitionAddress, document_id: UUID, *, keep_generation: int | None = None
+        self,
+        address: PartitionAddress,
+        document_id: UUID,
+        *,
+        above_generation: int | None = None,
+        below_generation: int | None = None,
+        from_ordinal: int = 0,
     ) -> None:
         await self._faults.step()
-        await self._index.delete(address, document_id, keep_generation=keep_generation)
+        await self._index.delete(
+            address,
+            document_id,
+            above_generation=above_generation,
+            below_generation=below_generation,
+            from_ordinal=from_ordinal,
+        )
         await self._faults.step()
+
+    async def identities(
+        self, address: PartitionAddress, *, after: UUID | None = None, through: UUID | None = None
+    ) -> AsyncIterator[Sequence[VectorIdentity]]:
+        await self._faults.step()
+        async for page in self._index.identities(address, after=after, through=through):
+            yield page
+            await self._faults.step()
 
     async def count(
         self, address: PartitionAddress, document_id: UUID, *, generation: int | None = None

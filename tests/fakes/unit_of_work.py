@@ -11,10 +11,12 @@ from uuid import UUID
 from lorebase.core.errors import ErrorCode, Unavailable
 from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
+from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.reconciliation import ReconciliationRepository
 from lorebase.ports.removals import RemovalRepository
 from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
@@ -23,10 +25,12 @@ from tests.fakes.faults import Faults
 from tests.fakes.memory.answers import MemoryAnswers, MemoryConversations
 from tests.fakes.memory.documents import MemoryDocuments
 from tests.fakes.memory.embeddings import MemoryEmbeddings
+from tests.fakes.memory.evaluations import MemoryEvaluations
 from tests.fakes.memory.idempotency import MemoryIdempotency
 from tests.fakes.memory.jobs import MemoryJobs
 from tests.fakes.memory.keywords import MemoryKeywords
 from tests.fakes.memory.knowledge_bases import MemoryKnowledgeBases
+from tests.fakes.memory.reconciliation import MemoryReconciliation
 from tests.fakes.memory.removals import MemoryRemovals
 from tests.fakes.memory.retention import MemoryRetention
 from tests.fakes.memory.state import State
@@ -62,7 +66,9 @@ class MemoryUnitOfWork:
         self.jobs: JobRepository = MemoryJobs(state, workspace_id, now)
         self.conversations: ConversationRepository = MemoryConversations(state, workspace_id, now)
         self.answers: AnswerRepository = MemoryAnswers(state, workspace_id)
+        self.evaluations: EvaluationRepository = MemoryEvaluations(state, workspace_id, now)
         self.idempotency: IdempotencyRepository = MemoryIdempotency(state, workspace_id, now)
+        self.reconciliation: ReconciliationRepository = MemoryReconciliation(state, workspace_id)
         self.removals: RemovalRepository = MemoryRemovals(state, workspace_id, now)
         self.retention: RetentionRepository = MemoryRetention(state, workspace_id, now)
         self._transaction = transaction

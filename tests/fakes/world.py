@@ -5,10 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from lorebase.core.config import Settings
+from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.documents import Chunk, Document, UpsertDocument, UpsertedDocument
 from lorebase.schemas.events import StreamEvent, StreamKind, StreamName
 from lorebase.schemas.jobs import Job, JobKind, JobLane
+from lorebase.schemas.reconciliation import DriftReport
 from lorebase.schemas.search import ChunkVector
 from lorebase.services.deletion import DeletionHandler
 from lorebase.services.documents import DocumentService
@@ -22,6 +24,7 @@ from lorebase.services.jobs import JobService
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
+from lorebase.services.reconciliation import Reconciler
 from tests.factories import Tenant, make_settings
 from tests.fakes.blob_store import FakeBlobStore
 from tests.fakes.chunk_index import FakeChunkIndex
@@ -39,8 +42,13 @@ from tests.fakes.unit_of_work import FakeUnits, MemoryDatabase
 class World:
     """The durable parts, and the services of an API process."""
 
-    def __init__(self, settings: Settings | None = None, units: UnitOfWorkFactory | None = None) -> None:
-        """Over a database in memory, or over other units of work: then nothing reads rows directly."""
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        units: UnitOfWorkFactory | None = None,
+        store: ChunkIndex | None = None,
+    ) -> None:
+        """Over a database and an index in memory, or over others: then nothing reads their rows directly."""
         self.settings = settings or make_settings()
         self.clock = FakeClock()
         self.database = MemoryDatabase(self.clock)
@@ -48,6 +56,7 @@ class World:
         self._in_memory = units is None
         self.blobs = FakeBlobStore()
         self.index = FakeChunkIndex()
+        self.store: ChunkIndex = store or self.index
         self.embedder = FakeEmbedder()
         self.parser = FakeParser()
         self.queue = FakeJobQueue()
@@ -74,7 +83,7 @@ class World:
         """The handlers of a worker process that may die."""
         faults = faults or Faults()
         units = self.units_of(faults)
-        blobs, index = FaultyBlobs(self.blobs, faults), FaultyIndex(self.index, faults)
+        blobs, index = FaultyBlobs(self.blobs, faults), FaultyIndex(self.store, faults)
         cached = CachedEmbedder(units=units, embedder=FaultyEmbedder(self.embedder, faults))
         analyser = KeywordAnalyser()
         return {
@@ -103,6 +112,22 @@ class World:
                 settings=self.settings,
             ),
         }
+
+    def reconciler(self, faults: Faults | None = None) -> Reconciler:
+        """The comparison of the stores, in a process that may die."""
+        faults = faults or Faults()
+        return Reconciler(
+            units=self.units_of(faults),
+            index=FaultyIndex(self.store, faults),
+            blobs=FaultyBlobs(self.blobs, faults),
+            notices=JobNotices(queue=self.queue, events=self.events),
+            clock=self.clock,
+            settings=self.settings,
+        )
+
+    async def reconcile(self, tenant: Tenant, *, repair: bool = True) -> DriftReport:
+        """Compares the workspace."""
+        return await self.reconciler().reconcile(tenant.workspace.id, repair=repair)
 
     def runner(self, faults: Faults | None = None) -> JobRunner:
         """The runner of a worker process that may die."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import pytest
 from lorebase.core.config import Settings, process_environment
 from lorebase.embedded import supervisor
 from lorebase.embedded.ports import free_port
+from lorebase.repositories.milvus.library import MilvusClient
 from tests.factories_files import simple_pdf
 from tests.fakes.command_line import CommandLine
 
@@ -184,6 +186,27 @@ def test_migrating_what_is_current_changes_nothing(stack: CommandLine) -> None:
     result = stack.run("migrate")
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("Everything is at this release; new knowledge bases use all-MiniLM-L6-v2")
+
+
+@pytest.mark.usefixtures("ingested")
+def test_lost_vectors_are_told_and_come_back_from_the_database(stack: CommandLine) -> None:
+    agreed = stack.run("reconcile", "--json")
+    assert agreed.exit_code == 0, agreed.stdout
+    assert all(report["drift"] == [] for report in json.loads(agreed.stdout))
+    status = supervisor.status(Settings(home=stack.home))
+    assert status is not None
+    (socket,) = (part.address for part in status.parts if part.name == "milvus")
+    client = MilvusClient(uri=f"unix:{socket}", dedicated=True)
+    for collection in client.list_collections():
+        client.drop_collection(collection)
+    client.close()
+    assert stack.run("reconcile").exit_code == 1
+    rebuilt = stack.run("rebuild")
+    assert rebuilt.exit_code == 0, rebuilt.stderr
+    assert "They agree." in rebuilt.stderr
+    found = stack.run("search", "How are pears stored?", "--mode", "vector", "--limit", "1")
+    assert "pears.md" in column(found.stdout, 1)[0]
+    assert stack.run("reconcile", "--workspace", "nowhere").exit_code == 1
 
 
 def test_a_second_start_says_that_the_first_runs(stack: CommandLine) -> None:

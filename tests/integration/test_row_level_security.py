@@ -42,9 +42,9 @@ from tests.integration.sql.factories import (
 )
 
 SHARED = {"embedding_models"}
-NOT_BY_WORKSPACE = {"workspaces", "users", *SHARED}
+NOT_BY_WORKSPACE = {"workspaces", "users", "periodic_tasks", *SHARED}
 BY_WORKSPACE = sorted(set(metadata.tables) - NOT_BY_WORKSPACE)
-SYSTEM_READS = {"jobs", "api_keys", "memberships", "workspaces", "index_documents"}
+SYSTEM_READS = {"jobs", "api_keys", "memberships", "workspaces", "index_documents", "periodic_tasks"}
 ERROR = JobError(code=ErrorCode.INTERNAL, message="m", retryable=True)
 
 
@@ -102,6 +102,9 @@ async def neighbours(
 
 async def fill(at: Neighbours, tenant: Tenant) -> dict[str, UUID]:
     """At least one row of the tenant in every table."""
+    async with at.units.for_system() as system:
+        await system.periodic.claim(str(tenant.workspace_id), new_id(), timedelta(hours=1), timedelta())
+        await system.commit()
     async with at.units.for_workspace(tenant.workspace_id) as uow:
         live = await add_live(uow, tenant)
         await uow.versions.set_text(live.version.id, "one two")

@@ -21,7 +21,9 @@ from lorebase.core.errors import ErrorCode
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 OPERATIONS = ROOT / "schema" / "operations"
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
+EXAMPLES = [path for path in (ROOT / "examples").rglob("*.md") if "node_modules" not in path.parts]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted(EXAMPLES)]
+FRONTEND = [DOCS / "frontend.md", *sorted((DOCS / "frontend").glob("*.md"))]
 DECISIONS = sorted((DOCS / "adr").glob("[0-9]*.md"))
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -170,6 +172,11 @@ def test_the_walk_for_frontend_teams_names_every_operation() -> None:
     assert named == {path.stem for path in OPERATIONS.glob("*.graphql")}
 
 
+def test_the_index_for_frontend_teams_names_every_page() -> None:
+    linked = {link for link in LINK.findall(prose(FRONTEND[0])) if link.startswith("frontend/")}
+    assert linked == {f"frontend/{page.name}" for page in FRONTEND[1:]}
+
+
 def test_every_graphql_example_fits_the_schema(schema: GraphQLSchema) -> None:
     wrong = [
         f"{name_of(page)}: {error.message}"
@@ -200,13 +207,13 @@ def test_every_command_that_is_named_exists() -> None:
 
 
 def test_every_code_that_clients_see_is_explained() -> None:
-    explained = set(CODE.findall((DOCS / "frontend.md").read_text(encoding="utf-8")))
+    explained = {code for page in FRONTEND for code in CODE.findall(prose(page))}
     seen = {code.value for code in (*ErrorCode, *RequestErrorCode) if code not in UNSEEN_CODES}
     assert seen | {code.name for code in UserErrorCode} <= explained
 
 
 def test_every_way_in_which_a_socket_closes_is_explained() -> None:
-    page = (DOCS / "frontend.md").read_text(encoding="utf-8")
+    page = (DOCS / "frontend" / "streams.md").read_text(encoding="utf-8")
     codes = {value for name, value in vars(websocket).items() if name.isupper() and isinstance(value, int)}
     closing = {code for code in codes if code > 1000}
     assert len(closing) > 5

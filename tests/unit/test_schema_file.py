@@ -35,7 +35,32 @@ OWN_TYPES = [
 ALLOWED_DIFFERENCES = {
     # Every page has its price; the contract left this one out.
     "Query.embeddingModels directives: \"@cost(weight: 1, multipliers: ['first', 'last'])\", contract: ''",
+    # Edges are all described with the same words.
+    "EvaluationSetEdge description: 'A EvaluationSet and its position.', "
+    "contract: 'An EvaluationSet and its position.'",
+    # All results of two runs are read for it.
+    "EvaluationRun.worsened directives: '@cost(weight: 20)', contract: ''",
 }
+# What was added to the contract in its own style, by the places where it begins.
+ADDITIONS = (
+    "AddEvaluationCases",
+    "ConfidenceInterval",
+    "EvaluationComparison",
+    "EvaluationMetrics.mrrAt10Interval",
+    "EvaluationMetrics.ndcgAt10Interval",
+    "EvaluationMetrics.recallAt100Interval",
+    "EvaluationResult",
+    "EvaluationRun.comparison",
+    "EvaluationRun.mode",
+    "EvaluationRun.results",
+    "EvaluationRunConnection",
+    "EvaluationRunEdge",
+    "EvaluationSet.runs",
+    "KnowledgeBase.evaluationRuns",
+    "Mutation.addEvaluationCases",
+    "RunEvaluationInput(mode",
+    "RunEvaluationInput.mode",
+)
 
 
 def test_the_schema_file_is_what_the_code_prints() -> None:
@@ -111,4 +136,7 @@ def test_the_schema_stays_within_the_contract(request: pytest.FixtureRequest) ->
     if path is None:
         pytest.skip("no --contract was given")
     contract = Path(path).read_text(encoding="utf-8")
-    assert set(compare(print_schema(SCHEMA), contract)) <= ALLOWED_DIFFERENCES
+    differences = set(compare(print_schema(SCHEMA), contract)) - ALLOWED_DIFFERENCES
+    assert {
+        each for each in differences if not (each.endswith("contract: None") and each.startswith(ADDITIONS))
+    } == set()

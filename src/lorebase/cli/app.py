@@ -11,18 +11,20 @@ from lorebase.cli import stack
 from lorebase.cli.ask import ask
 from lorebase.cli.command_group import CommandGroup
 from lorebase.cli.doctor import doctor
+from lorebase.cli.evaluation import evaluation_commands
 from lorebase.cli.ingest import ingest
 from lorebase.cli.key import key_commands
 from lorebase.cli.knowledge_base import knowledge_base_commands
 from lorebase.cli.migrate import migrate
 from lorebase.cli.output import tolerate_any_encoding
+from lorebase.cli.reconcile import rebuild, reconcile
 from lorebase.cli.schema import schema_commands
 from lorebase.cli.search import search
 from lorebase.cli.workspace import workspace_commands
 
 EXIT_CODES = (
     "Exit codes: 0 it worked; 1 it was refused or failed; 2 an argument, option or setting is wrong; "
-    "3 Lorebase is not running; 130 it was interrupted."
+    "3 Lorebase is not running; 4 the stores disagree (reconcile, rebuild); 130 it was interrupted."
 )
 
 app = typer.Typer(
@@ -42,9 +44,12 @@ app.command("search")(search)
 app.command("ask")(ask)
 app.add_typer(knowledge_base_commands, name="knowledge-base")
 app.add_typer(key_commands, name="key")
+app.add_typer(evaluation_commands, name="eval")
 app.add_typer(workspace_commands, name="workspace")
 app.add_typer(schema_commands, name="schema")
 app.command("migrate")(migrate)
+app.command("reconcile")(reconcile)
+app.command("rebuild")(rebuild)
 
 
 @app.command("version")

@@ -15,6 +15,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     NOT_RUNNING = 3
+    DRIFT = 4
     INTERRUPTED = 130
 
 

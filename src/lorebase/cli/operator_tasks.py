@@ -1,4 +1,4 @@
-"""What operators do on the databases themselves, past the API: migrate, and make workspaces."""
+"""What operators do on the databases themselves, past the API: migrate, make workspaces, compare stores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from lorebase.core.config import Settings
 from lorebase.core.ids import GlobalId
 from lorebase.schemas.embeddings import EmbeddingModel
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase
+from lorebase.schemas.reconciliation import DriftReport
 from lorebase.schemas.workspaces import Principal
+from lorebase.services.index_rebuild import Tell
 
 FIRST_WORKSPACE = "Default"
 FIRST_KNOWLEDGE_BASE = CreateKnowledgeBase(name="Documents", slug="documents")
@@ -40,6 +42,30 @@ def create_workspace(settings: Settings, name: str, slug: str | None) -> NewWork
 def create_first_workspace(settings: Settings) -> NewWorkspace:
     """The workspace, knowledge base and key that a new installation begins with."""
     return asyncio.run(_create(settings, FIRST_WORKSPACE, None, FIRST_KNOWLEDGE_BASE))
+
+
+def reconcile_now(settings: Settings, slug: str | None, *, repair: bool) -> list[DriftReport]:
+    """Compares the stores, workspace by workspace; NotFound when no workspace has the slug."""
+    return asyncio.run(_reconcile(settings, slug, repair))
+
+
+def rebuild_now(settings: Settings, slug: str | None, tell: Tell) -> list[DriftReport]:
+    """Fills the vector store again; what disagrees in the end."""
+    return asyncio.run(_rebuild(settings, slug, tell))
+
+
+async def _reconcile(settings: Settings, slug: str | None, repair: bool) -> list[DriftReport]:
+    async with open_container(settings) as container:
+        reconciler = container.reconciler
+        return [
+            await reconciler.reconcile(workspace_id, repair=repair)
+            async for workspace_id in reconciler.workspace_ids(slug)
+        ]
+
+
+async def _rebuild(settings: Settings, slug: str | None, tell: Tell) -> list[DriftReport]:
+    async with open_container(settings) as container:
+        return await container.rebuild.run(tell, slug)
 
 
 async def _create(

@@ -61,7 +61,8 @@ class DirectoryBlobStore:
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         """All keys that begin with the prefix, in order."""
-        found = await asyncio.to_thread(lambda: sorted(p for p in self._root.rglob("*") if p.is_file()))
+        folder = self._root / prefix.rpartition("/")[0]
+        found = await asyncio.to_thread(lambda: sorted(p for p in folder.rglob("*") if p.is_file()))
         for path in found:
             key = path.relative_to(self._root).as_posix()
             if key.startswith(prefix) and not path.name.startswith(".part-"):

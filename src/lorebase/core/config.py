@@ -177,6 +177,13 @@ class WorkerSettings(_Group):
     stream_max_events: int = 5000
     stream_expire_seconds: int = 3600
     drain_seconds: float = 20.0
+    reconcile_seconds: Annotated[float, Field(ge=0)] = Field(
+        900.0, description="Pause between comparisons of the stores, over all workers; 0 turns them off."
+    )
+    reconcile_batch_documents: Annotated[int, Field(ge=1, le=10_000)] = 500
+    reconcile_blob_grace_hours: Annotated[float, Field(ge=1)] = Field(
+        24.0, description="Age at which bytes that no document took may be removed."
+    )
     retention_seconds: Annotated[float, Field(gt=0)] = Field(
         3600.0, description="How often old rows are looked for."
     )

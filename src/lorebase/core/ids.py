@@ -7,6 +7,7 @@ import binascii
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from lorebase.core.errors import NotFound
@@ -45,6 +46,13 @@ def new_id() -> UUID:
     value |= 0x7 << 76 | secrets.randbits(12) << 64
     value |= 0b10 << 62 | secrets.randbits(62)
     return UUID(int=value)
+
+
+def made_at(identifier: UUID) -> datetime:
+    """When a UUIDv7 was made, to the millisecond, by its maker's clock. ValueError for another version."""
+    if identifier.version != 7:
+        raise ValueError("only a UUIDv7 carries its time")
+    return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True)

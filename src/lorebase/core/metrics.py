@@ -17,4 +17,15 @@ JOBS_ENDED = Counter("lorebase_jobs_ended", "Ends of attempts at jobs.", ("kind"
 HITS_DROPPED = Counter(
     "lorebase_search_hits_dropped", "Candidates that PostgreSQL refused: deleted, stale or not matching."
 )
+DRIFT_LOST = Counter(
+    "lorebase_reconcile_lost", "What was found missing or stuck when the stores were compared.", ("kind",)
+)
+DRIFT_ORPHANED = Counter(
+    "lorebase_reconcile_orphaned",
+    "What was found that nothing needs when the stores were compared.",
+    ("kind",),
+)
+DRIFT_REPAIRED = Counter(
+    "lorebase_reconcile_repaired", "Findings that were mended, or given to a job to mend.", ("kind",)
+)
 ROWS_RETIRED = Counter("lorebase_rows_retired", "Old rows removed, by what they were.", ("what",))

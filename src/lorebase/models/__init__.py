@@ -8,9 +8,11 @@ from lorebase.models import (
     chunks,
     documents,
     embeddings,
+    evaluations,
     idempotency,
     jobs,
     knowledge_bases,
+    periodic_tasks,
     workspaces,
 )
 from lorebase.models.base import metadata
@@ -20,9 +22,11 @@ __all__ = [
     "chunks",
     "documents",
     "embeddings",
+    "evaluations",
     "idempotency",
     "jobs",
     "knowledge_bases",
     "metadata",
+    "periodic_tasks",
     "workspaces",
 ]

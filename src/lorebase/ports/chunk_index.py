@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
 from lorebase.schemas.embeddings import EmbeddingModel
-from lorebase.schemas.search import ChunkVector, PartitionAddress, ScoredChunk, VectorQuery
+from lorebase.schemas.search import (
+    ChunkVector,
+    PartitionAddress,
+    ScoredChunk,
+    VectorIdentity,
+    VectorQuery,
+)
 
 
 class ChunkIndex(Protocol):
@@ -26,15 +32,34 @@ class ChunkIndex(Protocol):
         ...
 
     async def delete(
-        self, address: PartitionAddress, document_id: UUID, *, keep_generation: int | None = None
+        self,
+        address: PartitionAddress,
+        document_id: UUID,
+        *,
+        above_generation: int | None = None,
+        below_generation: int | None = None,
+        from_ordinal: int = 0,
     ) -> None:
-        """Removes the document's rows of every generation but the one to keep."""
+        """Removes the document's rows of the generations between both bounds, which stay; all without them.
+
+        Whoever cleans up names what is old, never what is new: a process that froze before this call and goes
+        on after a newer generation went live then cannot touch it. Passages below `from_ordinal` stay.
+        """
         ...
 
     async def count(
         self, address: PartitionAddress, document_id: UUID, *, generation: int | None = None
     ) -> int:
         """How many rows of the document there are, with strong consistency."""
+        ...
+
+    def identities(
+        self, address: PartitionAddress, *, after: UUID | None = None, through: UUID | None = None
+    ) -> AsyncIterator[Sequence[VectorIdentity]]:
+        """All rows of the tenant whose document id is above `after` and at most `through`, each once.
+
+        In pages, with strong consistency. Rows written or removed meanwhile may or may not come.
+        """
         ...
 
     async def delete_all(

@@ -39,6 +39,12 @@ class DocumentRepository(Protocol):
         """One by the caller's own key."""
         ...
 
+    async def ids_by_external_id(
+        self, knowledge_base_id: UUID, external_ids: Sequence[str]
+    ) -> Mapping[str, UUID]:
+        """The ids of those that exist, by the caller's own keys."""
+        ...
+
     async def page(
         self,
         knowledge_base_id: UUID,

@@ -8,10 +8,12 @@ from uuid import UUID
 
 from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
+from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.reconciliation import PeriodicTaskRepository, ReconciliationRepository
 from lorebase.ports.removals import RemovalRepository
 from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
@@ -35,7 +37,9 @@ class UnitOfWork(Protocol):
     jobs: JobRepository
     conversations: ConversationRepository
     answers: AnswerRepository
+    evaluations: EvaluationRepository
     idempotency: IdempotencyRepository
+    reconciliation: ReconciliationRepository
     removals: RemovalRepository
     retention: RetentionRepository
 
@@ -48,6 +52,7 @@ class SystemUnitOfWork(Protocol):
     """A transaction across tenants, with grants on jobs, keys and document states only."""
 
     jobs: SystemJobRepository
+    periodic: PeriodicTaskRepository
 
     async def find_key(self, digest: bytes) -> ApiKey | None:
         """The key with this hash, revoked and expired ones too."""

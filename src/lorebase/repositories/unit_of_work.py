@@ -14,10 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from lorebase.core.config import Settings
 from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
+from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
+from lorebase.ports.reconciliation import PeriodicTaskRepository, ReconciliationRepository
 from lorebase.ports.removals import RemovalRepository
 from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
@@ -28,10 +30,13 @@ from lorebase.repositories.sql.connection import ENTER_SYSTEM, ENTER_WORKSPACE, 
 from lorebase.repositories.sql.conversations import SqlConversationRepository
 from lorebase.repositories.sql.documents import SqlDocumentRepository
 from lorebase.repositories.sql.embeddings import SqlEmbeddingRepository
+from lorebase.repositories.sql.evaluations import SqlEvaluationRepository
 from lorebase.repositories.sql.idempotency import SqlIdempotencyRepository
 from lorebase.repositories.sql.jobs import SqlJobRepository
 from lorebase.repositories.sql.keyword_index import SqlKeywordIndex
 from lorebase.repositories.sql.knowledge_bases import SqlKnowledgeBaseRepository
+from lorebase.repositories.sql.periodic_tasks import SqlPeriodicTaskRepository
+from lorebase.repositories.sql.reconciliation import SqlReconciliationRepository
 from lorebase.repositories.sql.removals import SqlRemovalRepository
 from lorebase.repositories.sql.retention import SqlRetentionRepository
 from lorebase.repositories.sql.system import SqlSystemDirectory
@@ -72,9 +77,11 @@ class SqlUnitOfWork(_Transaction):
         self.jobs: JobRepository = SqlJobRepository(database, workspace_id, settings.open_jobs_maximum)
         self.conversations: ConversationRepository = SqlConversationRepository(database, workspace_id)
         self.answers: AnswerRepository = SqlAnswerRepository(database, workspace_id)
+        self.evaluations: EvaluationRepository = SqlEvaluationRepository(database, workspace_id)
         self.idempotency: IdempotencyRepository = SqlIdempotencyRepository(
             database, workspace_id, settings.idempotency_hours
         )
+        self.reconciliation: ReconciliationRepository = SqlReconciliationRepository(database)
         self.removals: RemovalRepository = SqlRemovalRepository(database, workspace_id)
         self.retention: RetentionRepository = SqlRetentionRepository(database, workspace_id)
 
@@ -85,6 +92,7 @@ class SqlSystemUnitOfWork(_Transaction):
     def __init__(self, connection: AsyncConnection, settings: Settings) -> None:
         super().__init__(connection, settings)
         self.jobs: SystemJobRepository = SqlSystemJobRepository(self.database)
+        self.periodic: PeriodicTaskRepository = SqlPeriodicTaskRepository(self.database)
         self._directory = SqlSystemDirectory(self.database)
 
     async def find_key(self, digest: bytes) -> ApiKey | None:

@@ -19,21 +19,32 @@ def new_document_job(
     kind: JobKind, document: Document, parameters: Mapping[str, JsonValue] | None = None
 ) -> NewJob:
     """A job about the document as it is now, under the trace of whoever asked."""
+    return new_job_about(document.id, document.knowledge_base_id, document.generation, kind, parameters)
+
+
+def new_job_about(
+    document_id: UUID,
+    knowledge_base_id: UUID,
+    generation: int,
+    kind: JobKind,
+    parameters: Mapping[str, JsonValue] | None = None,
+) -> NewJob:
+    """As `new_document_job`, for a document of which only this is known."""
     return NewJob(
         id=new_id(),
         kind=kind,
         lane=JobLane.DOCUMENTS,
         subject_type=JobSubjectType.DOCUMENT,
-        subject_id=document.id,
-        generation=document.generation,
+        subject_id=document_id,
+        generation=generation,
         trace_id=current_trace_id(),
         # A tombstone is read by nobody any more, so the job itself says where the vectors are.
-        parameters={"knowledge_base_id": str(document.knowledge_base_id), **(parameters or {})},
+        parameters={"knowledge_base_id": str(knowledge_base_id), **(parameters or {})},
     )
 
 
 def knowledge_base_of(job: Job) -> UUID:
-    """The knowledge base of a job made by `new_document_job`."""
+    """The knowledge base of a job made here."""
     return UUID(str(job.parameters["knowledge_base_id"]))
 
 

@@ -90,18 +90,21 @@ class IndexWriter:
     async def verify(self, content: IndexContent, targets: Sequence[IndexTarget]) -> None:
         """Transient unless every target holds exactly the passages of this generation.
 
-        Rows left by an earlier attempt that cut the text otherwise are removed first, the searchable
-        generation apart.
+        Passages too many, left by an earlier attempt that cut the text otherwise, are removed first.
         """
-        document, generation = content.document, content.version.generation
+        document, generation, expected = content.document, content.version.generation, len(content.chunks)
         for target in targets:
             found = await self._index.count(target.address, document.id, generation=generation)
-            if found == len(content.chunks):
+            if found == expected:
                 continue
-            live = document.live_generation
-            await self._index.delete(
-                target.address, document.id, keep_generation=live if live != generation else None
-            )
+            if found > expected:
+                await self._index.delete(
+                    target.address,
+                    document.id,
+                    above_generation=generation - 1,
+                    below_generation=generation + 1,
+                    from_ordinal=expected,
+                )
             message = "The vector store does not hold what was written."
             raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
 
@@ -111,12 +114,12 @@ async def remove_vectors(
     targets: Sequence[IndexTarget],
     document_id: UUID,
     *,
-    keep_generation: int | None = None,
+    below_generation: int | None = None,
 ) -> None:
-    """Removes the document's vectors from every target, but for one generation."""
+    """Removes the document's vectors from every target: all, or those of generations below one."""
     for target in targets:
         await index.ensure_partition(target.address)
-        await index.delete(target.address, document_id, keep_generation=keep_generation)
+        await index.delete(target.address, document_id, below_generation=below_generation)
 
 
 async def remaining_vectors(index: ChunkIndex, targets: Sequence[IndexTarget], document_id: UUID) -> int:

@@ -39,7 +39,7 @@ class JobControl:
         self._next_announcement = 0.0
         self._hurry = asyncio.Event()
 
-    async def progress(self, stage: JobStage, completed: int, total: int | None) -> None:
+    async def progress(self, stage: JobStage | None, completed: int, total: int | None) -> None:
         """Notes how far the work is; subscribers hear of it at most four times a second. Also checks."""
         self.check()
         changed_stage = self._progress is None or self._progress.stage is not stage

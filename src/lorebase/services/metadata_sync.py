@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from enum import Enum, auto
 from uuid import UUID
 
 from lorebase.core.config import Settings
@@ -29,11 +31,18 @@ _PAGE = 100
 _BY_AGE = DocumentOrder(field=DocumentOrderField.CREATED_AT, direction=OrderDirection.ASC)
 
 
+class _Settled(Enum):
+    KEPT = auto()
+    CHANGED = auto()
+    OVERTAKEN = auto()
+
+
 class MetadataSyncHandler:
     """Handles SYNC_METADATA jobs, about one document or all of a knowledge base.
 
     Whole rows are written again. Text that is embedded as before costs nothing, its vectors are kept; a new
-    title is part of what is embedded, so it costs one embedding of the document.
+    title is part of what is embedded, so it costs one embedding of the document. Vectors that were lost come
+    back the same way, which is how reconciliation mends.
     """
 
     def __init__(
@@ -85,15 +94,19 @@ class MetadataSyncHandler:
             after = page.positions[-1]
 
     async def _sync(self, job: Job, document_id: UUID, control: JobControl) -> None:
-        settled = False
-        while not settled:
+        while True:
             control.check()
             read = await self._read(job, document_id)
             if read is None:
                 return
             content, targets = read
             await self._writer.write(content, targets, control)
-            settled = await self._settle(job, content)
+            match await self._settle(job, content, targets):
+                case _Settled.KEPT:
+                    await self._writer.verify(content, targets)
+                    return
+                case _Settled.OVERTAKEN:
+                    return
 
     async def _read(self, job: Job, document_id: UUID) -> tuple[IndexContent, list[IndexTarget]] | None:
         """The searchable generation as it should be mirrored; None when there is none."""
@@ -109,8 +122,8 @@ class MetadataSyncHandler:
             targets = await targets_of(uow, knowledge_base.id)
         return IndexContent(document, version, knowledge_base, chunks), targets
 
-    async def _settle(self, job: Job, content: IndexContent) -> bool:
-        """Whether what was written still is what the document says; then the postings follow."""
+    async def _settle(self, job: Job, content: IndexContent, targets: Sequence[IndexTarget]) -> _Settled:
+        """Whether what was written still is what the document says; then records and postings follow."""
         before = content.document
         postings = await asyncio.to_thread(
             self._analyser.postings, content.chunks, before.title, before.language
@@ -122,12 +135,16 @@ class MetadataSyncHandler:
                     raise LeaseLost("Another worker has the job.")
                 knowledge_base = await uow.knowledge_bases.get(now.knowledge_base_id)
                 if indexed_fields(now, knowledge_base) != indexed_fields(before, content.knowledge_base):
-                    return False
+                    return _Settled.CHANGED
+                for target in targets:
+                    await uow.embeddings.commit_document(
+                        target.index.id, now.id, content.version.generation, len(content.chunks)
+                    )
                 await uow.keywords.replace(knowledge_base.id, now.id, self._analyser.version, postings)
                 await uow.commit()
-                return True
+                return _Settled.KEPT
         await self._stale.remove(job.workspace_id, before.knowledge_base_id, before.id)
-        return True
+        return _Settled.OVERTAKEN
 
 
 async def _document(uow: UnitOfWork, document_id: UUID, *, lock: bool = False) -> Document | None:

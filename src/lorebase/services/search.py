@@ -105,20 +105,30 @@ class SearchService:
         require(principal, ApiScope.READ)
         return await self.retrieve(principal.workspace_id, request)
 
-    async def retrieve(self, workspace_id: UUID, request: SearchRequest) -> SearchResult:
+    async def retrieve(
+        self,
+        workspace_id: UUID,
+        request: SearchRequest,
+        *,
+        index_id: UUID | None = None,
+        highlighted: bool = True,
+    ) -> SearchResult:
         """The same without a check of scopes, for work that was allowed before.
+
+        `index_id` names the index to search in place of the active one, when there is one knowledge base.
+        Finding the matched words costs more than all the rest: `highlighted` says whether they are wanted.
 
         BadInput for a request that breaks a rule, NotFound for a knowledge base that is not in the workspace.
         """
         started = self._clock.monotonic()
         check_request(request, self._settings)
         async with self._units.for_workspace(workspace_id) as uow:
-            plan = await read_plan(uow, request, self._settings)
+            plan = await read_plan(uow, request, self._settings, index_id)
         run = _Run(request, plan, self._legs(plan, request))
         degraded = await self._rank(run)
         page = run.hits[request.offset : request.offset + request.limit]
         result = SearchResult(
-            hits=self._hits(page, request.query),
+            hits=self._hits(page, request.query if highlighted else None),
             has_next=len(run.hits) > request.offset + request.limit,
             index_ids=plan.index_ids,
             took_ms=round((self._clock.monotonic() - started) * 1000),
@@ -184,12 +194,12 @@ class SearchService:
                 run.add(part, await uow.chunks.check(ids, run.plan.index_ids, run.request.filter))
         run.legs.timings.add("check", self._clock.monotonic() - started)
 
-    def _hits(self, page: Iterable[_Verified], query: str) -> tuple[SearchHit, ...]:
-        highlighter = Highlighter(self._analyser, query)
+    def _hits(self, page: Iterable[_Verified], query: str | None) -> tuple[SearchHit, ...]:
+        highlighter = None if query is None else Highlighter(self._analyser, query)
         return tuple(_hit(verified, highlighter) for verified in page)
 
 
-def _hit(verified: _Verified, highlighter: Highlighter) -> SearchHit:
+def _hit(verified: _Verified, highlighter: Highlighter | None) -> SearchHit:
     candidate, chunk = verified.candidate, verified.chunk
     return SearchHit(
         chunk_id=chunk.id,
@@ -202,7 +212,7 @@ def _hit(verified: _Verified, highlighter: Highlighter) -> SearchHit:
             vector_rank=candidate.vector_rank,
             keyword_rank=candidate.keyword_rank,
         ),
-        highlights=highlighter.highlights(chunk.text),
+        highlights=highlighter.highlights(chunk.text) if highlighter else (),
     )
 
 

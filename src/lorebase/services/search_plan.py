@@ -48,8 +48,12 @@ class SearchPlan:
         return self.leg_filter is not None
 
 
-async def read_plan(uow: UnitOfWork, request: SearchRequest, settings: Settings) -> SearchPlan:
+async def read_plan(
+    uow: UnitOfWork, request: SearchRequest, settings: Settings, index_id: UUID | None = None
+) -> SearchPlan:
     """Reads knowledge bases, their active indexes, the partition and the documents that the filter allows.
+
+    `index_id` stands in for the active index of the only knowledge base.
 
     NotFound when a knowledge base does not exist here; BadInput for a filter that breaks a rule.
     """
@@ -57,7 +61,7 @@ async def read_plan(uow: UnitOfWork, request: SearchRequest, settings: Settings)
     found = {base.id: base for base in await uow.knowledge_bases.get_many(ids)}
     if len(found) != len(ids):
         raise NotFound("There is no such knowledge base.", field=["knowledgeBaseIds"])
-    bases = [found[knowledge_base_id] for knowledge_base_id in ids]
+    bases = [_with_index(found[knowledge_base_id], index_id) for knowledge_base_id in ids]
     if request.filter is not None:
         validate(request.filter, [field for base in bases for field in base.metadata_fields], settings)
     indexes = await uow.embeddings.get_indexes([base.active_index_id for base in bases])
@@ -71,6 +75,10 @@ async def read_plan(uow: UnitOfWork, request: SearchRequest, settings: Settings)
         document_ids=document_ids,
         leg_filter=request.filter if document_ids is None else without_documents(request.filter),
     )
+
+
+def _with_index(base: KnowledgeBase, index_id: UUID | None) -> KnowledgeBase:
+    return base if index_id is None else base.model_copy(update={"active_index_id": index_id})
 
 
 async def _document_ids(

@@ -27,9 +27,9 @@ class StaleVectors:
         self._index = index
 
     async def remove(self, workspace_id: UUID, knowledge_base_id: UUID, document_id: UUID) -> None:
-        """Removes all of a deleted document, or all but the live generation.
+        """Removes all of a deleted document, or what is older than the live generation.
 
-        While a newer generation is being made nothing is removed: that one does so itself when it is live.
+        What is newer stays: it is being made, or reconciliation finds that nobody makes it any more.
         """
         async with self._units.for_workspace(workspace_id) as uow:
             try:
@@ -39,9 +39,8 @@ class StaleVectors:
             targets = await targets_of(uow, knowledge_base_id)
         if document is None:
             await remove_vectors(self._index, targets, document_id)
-        elif document.generation == document.live_generation:
-            live = document.live_generation
-            await remove_vectors(self._index, targets, document_id, keep_generation=live)
+        elif (live := document.live_generation) is not None:
+            await remove_vectors(self._index, targets, document_id, below_generation=live)
 
     async def try_to_remove(self, job: Job) -> None:
         """As `remove` for the job's document, best effort: search shows the live generation only."""

@@ -12,6 +12,7 @@ from lorebase.core.config import Settings, get_settings
 from lorebase.core.logging import configure_logging
 from lorebase.workers.exposition import exposed
 from lorebase.workers.heartbeat import heartbeat_file
+from lorebase.workers.periodic import reconciliation
 from lorebase.workers.worker import JobWorker
 
 
@@ -27,6 +28,7 @@ async def serve(settings: Settings) -> None:
                 settings=settings,
                 heartbeat=heartbeat_file(settings),
                 retention=services.retention,
+                periodic=reconciliation(services.reconciler, settings),
             )
             await worker.run(stop)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from lorebase.schemas.jobs import JobLane
 from lorebase.services.job_runner import JobRunner
 from lorebase.services.retention import RetentionService
 from lorebase.workers.heartbeat import beat
+from lorebase.workers.periodic import PeriodicWork, repeat
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +36,13 @@ class JobWorker:
         settings: Settings,
         heartbeat: Path,
         retention: RetentionService | None = None,
+        periodic: Sequence[PeriodicWork] = (),
     ) -> None:
         self._runner = runner
         self._settings = settings
         self._redis_url = settings.redis_url.get_secret_value() if settings.redis_url else ""
         self._heartbeat = heartbeat
+        self._periodic = periodic
         self._retention = retention
         self._running: set[asyncio.Task[None]] = set()
 
@@ -69,7 +72,8 @@ class JobWorker:
         hints = [_again(f"hints of {lane}", self._hints(lane, slots)) for lane, slots in lanes.items()]
         sweeps = [self._sweep(lane) for lane in lanes]
         retention = [self._retire(self._retention)] if self._retention else []
-        return [*hints, *sweeps, *retention, _again("cancels", self._listen), beat(self._heartbeat)]
+        besides = [*retention, *map(repeat, self._periodic), beat(self._heartbeat)]
+        return [*hints, *sweeps, *besides, _again("cancels", self._listen)]
 
     def _hints(self, lane: JobLane, slots: int) -> Serve:
         return lambda: run_worker(self._redis_url, lane, self._run, slots)

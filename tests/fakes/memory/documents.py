@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -64,6 +64,12 @@ class MemoryDocuments:
         self, knowledge_base_id: UUID, external_id: str, *, lock: bool = False
     ) -> Document | None:
         return self._by_external_id(knowledge_base_id, external_id)
+
+    async def ids_by_external_id(
+        self, knowledge_base_id: UUID, external_ids: Sequence[str]
+    ) -> Mapping[str, UUID]:
+        found = {key: self._by_external_id(knowledge_base_id, key) for key in external_ids}
+        return {key: document.id for key, document in found.items() if document is not None}
 
     async def page(
         self,

@@ -10,6 +10,7 @@ from uuid import UUID
 from lorebase.schemas.answers import Answer, Conversation, Message
 from lorebase.schemas.documents import Chunk, DeletionReceipt, Document, DocumentVersion
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
+from lorebase.schemas.evaluations import CaseResult, EvaluationCase, EvaluationRun, EvaluationSet
 from lorebase.schemas.jobs import Job
 from lorebase.schemas.knowledge_bases import KnowledgeBase
 from lorebase.schemas.search import KeywordPosting
@@ -63,6 +64,15 @@ class IdempotentCall:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PeriodicTask:
+    """Who is at a task until when, and when it was last done."""
+
+    holder: UUID | None
+    lease_expires_at: datetime | None
+    finished_at: datetime | None
+
+
 @dataclass(slots=True)
 class State:
     """The tables."""
@@ -88,6 +98,11 @@ class State:
     conversations: dict[UUID, Conversation] = field(default_factory=dict)
     messages: dict[UUID, Message] = field(default_factory=dict)
     answers: dict[UUID, Answer] = field(default_factory=dict)
+    periodic: dict[str, PeriodicTask] = field(default_factory=dict)
+    evaluation_sets: dict[UUID, EvaluationSet] = field(default_factory=dict)
+    evaluation_cases: dict[UUID, tuple[EvaluationCase, ...]] = field(default_factory=dict)
+    evaluation_runs: dict[UUID, EvaluationRun] = field(default_factory=dict)
+    evaluation_results: dict[UUID, tuple[CaseResult, ...]] = field(default_factory=dict)
     deleted_bases: dict[UUID, datetime] = field(default_factory=dict)
     vectors_used: dict[tuple[UUID, UUID, bytes], datetime] = field(default_factory=dict)
     calls: dict[tuple[UUID, UUID, str], IdempotentCall] = field(default_factory=dict)

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from lorebase.ports.jobs import SystemJobRepository
+from lorebase.ports.reconciliation import PeriodicTaskRepository
 from lorebase.schemas.jobs import Heartbeat, Job, JobLane, JobProgress, JobStatus
 from lorebase.schemas.workspaces import ApiKey, Workspace
+from tests.fakes.memory.reconciliation import MemoryPeriodicTasks
 from tests.fakes.memory.state import State, StoredKey
 
 
@@ -82,6 +84,7 @@ class MemorySystemUnitOfWork:
         self._state = state
         self._now = now
         self.jobs: SystemJobRepository = MemorySystemJobs(state, now)
+        self.periodic: PeriodicTaskRepository = MemoryPeriodicTasks(state, now)
 
     async def find_key(self, digest: bytes) -> ApiKey | None:
         return next((held.key for held in self._state.keys.values() if held.digest == digest), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
+from lorebase.schemas.embeddings import EmbeddingModel
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase, MetadataField, MetadataFieldType
 from lorebase.schemas.workspaces import Principal
 from lorebase.services.workspaces import WorkspaceService
@@ -33,7 +34,11 @@ async def world(units: SqlUnitOfWorkFactory) -> World:  # noqa: F811
 @pytest.fixture
 async def tenant(world: World, database: DatabaseUrls) -> Tenant:  # noqa: F811
     """A workspace as an operator makes it, with a knowledge base as a caller does."""
-    model = await register(database, make_model())
+    return await make_tenant(world, await register(database, make_model()))
+
+
+async def make_tenant(world: World, model: EmbeddingModel) -> Tenant:
+    """The same for any world."""
     workspaces = WorkspaceService(units=world.units, clock=world.clock, settings=world.settings)
     workspace, key, secret = await workspaces.create_workspace(None, "Integration")
     principal = Principal(workspace_id=workspace.id, api_key_id=key.id, scopes=key.scopes)

@@ -137,6 +137,10 @@ LISTS: dict[str, tuple[Ask, str]] = {
         "uq_messages_position",
     ),
     "keys": (lambda uow, tenant, known: uow.workspaces.keys(FIRST), "ix_api_keys_created_at"),
+    "blobs to compare": (
+        lambda uow, tenant, known: uow.reconciliation.blob_keys_after("", 20),
+        "pk_blobs",
+    ),
 }
 
 LOOK_UPS: dict[str, tuple[Ask, str]] = {
@@ -233,6 +237,16 @@ async def test_a_look_up_reads_no_table_from_end_to_end(planner: Planner, name: 
     plan = await planner.of_tenant(ask)
     assert index in plan.indexes, plan.text
     assert plan.whole_tables <= {"knowledge_bases", "embedding_indexes"}, plan.text
+
+
+async def test_documents_to_compare_are_walked_by_their_key(planner: Planner) -> None:
+    with recorded(planner.engine) as recorder:
+        async with planner.units.for_workspace(planner.tenant.workspace_id) as uow:
+            await uow.reconciliation.documents_after(planner.known.document, 20)
+    statement = recorder.statements[-2]
+    plan = await explain(planner.urls.login, statement, workspace_id=planner.tenant.workspace_id)
+    assert {"pk_documents", "uq_chunks_ordinal", "ix_jobs_subject"} <= set(plan.indexes), plan.text
+    assert not plan.sorts, plan.text
 
 
 @pytest.mark.parametrize("name", SYSTEM)

@@ -39,56 +39,20 @@ from lorebase.schemas.knowledge_bases import (
     KnowledgeBaseStats,
     UpdateKnowledgeBase,
 )
-from lorebase.schemas.pagination import Page, PageRequest, Position
+from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.schemas.rate_limits import Budget
 from lorebase.schemas.search import SearchRequest, SearchResult
 from lorebase.schemas.workspaces import ApiKey, ApiScope, Membership, Principal, Workspace
 from lorebase.services.rate_limits import RateLimitService
 from tests.factories import make_settings
 from tests.fakes.clock import FakeClock
+from tests.unit.api.fake_calls import Calls, page_of, some
+from tests.unit.api.fake_evaluations import FakeEvaluations, add_evaluation
 from tests.unit.api.fake_world import TEXT, World, make_hit, make_world
 
 Item = TypeVar("Item")
 
 SECRET = "lb_a-good-key"
-
-
-class Calls:
-    """Every call of every service, by name, and the failures that tests ordered."""
-
-    def __init__(self) -> None:
-        self.made: list[tuple[str, tuple[object, ...]]] = []
-        self.failures: dict[str, Exception] = {}
-
-    def note(self, name: str, *arguments: object) -> None:
-        self.made.append((name, arguments))
-        if name in self.failures:
-            raise self.failures[name]
-
-    def named(self, name: str) -> list[tuple[object, ...]]:
-        return [arguments for called, arguments in self.made if called == name]
-
-
-def page_of(items: Sequence[Item], request: PageRequest) -> Page[Item]:
-    """The rows after or before those that the positions name, as repositories find them."""
-    rows = list(items)
-    places = {row.id: place for place, row in enumerate(rows)}  # type: ignore[attr-defined]
-    start = places[request.after.id] + 1 if request.after else 0
-    stop = places[request.before.id] if request.before else len(rows)
-    wanted = rows[start:stop]
-    cut = wanted[-request.limit :] if request.backward else wanted[: request.limit]
-    first = rows.index(cut[0]) if cut else start
-    return Page(
-        items=tuple(cut),
-        positions=tuple(Position(sort_value="v", id=row.id) for row in cut),  # type: ignore[attr-defined]
-        has_next=first + len(cut) < len(rows),
-        has_previous=first > 0,
-    )
-
-
-def some(known: Mapping[UUID, Item], ids: Sequence[UUID]) -> list[Item]:
-    # The other way round: loaders must not rely on the order.
-    return [known[each] for each in reversed(ids) if each in known]
 
 
 class Fake:
@@ -537,6 +501,9 @@ class FakeServices:
         self.jobs = FakeJobs(self.world, self.calls)
         self.search = FakeSearches(self.world, self.calls)
         self.answers = FakeAnswers(self.world, self.calls)
+        if not self.world.evaluation_runs:
+            add_evaluation(self.world)
+        self.evaluations = FakeEvaluations(self.world, self.calls)
         self.streams = FakeStreams(self.world, self.calls)
         self.health = FakeHealth()
         self.rate_limits = FakeRateLimits()

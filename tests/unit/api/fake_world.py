@@ -21,6 +21,7 @@ from lorebase.schemas.answers import (
 )
 from lorebase.schemas.documents import Chunk, DeletionReceipt, Document, DocumentStatus, DocumentVersion
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
+from lorebase.schemas.evaluations import EvaluationRun, EvaluationSet
 from lorebase.schemas.jobs import (
     Job,
     JobError,
@@ -68,6 +69,8 @@ class World:
     conversations: dict[UUID, Conversation] = field(default_factory=dict)
     messages: dict[UUID, Message] = field(default_factory=dict)
     answers: dict[UUID, Answer] = field(default_factory=dict)
+    evaluation_sets: dict[UUID, EvaluationSet] = field(default_factory=dict)
+    evaluation_runs: dict[UUID, EvaluationRun] = field(default_factory=dict)
 
     def global_id(self, type_name: str, value: object) -> str:
         """The id that clients use for one of the values."""

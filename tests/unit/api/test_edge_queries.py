@@ -36,6 +36,8 @@ def ids_of(world: World) -> dict[str, str]:
         "answerId": world.global_id("Answer", world.answer),
         "conversationId": world.global_id("Conversation", world.conversation),
         "apiKeyId": world.global_id("ApiKey", key),
+        "evaluationSetId": world.global_id("EvaluationSet", next(iter(world.evaluation_sets.values()))),
+        "evaluationRunId": world.global_id("EvaluationRun", next(iter(world.evaluation_runs.values()))),
     }
 
 
@@ -48,13 +50,14 @@ def variables_of(path: Path, world: World) -> dict[str, object]:
     known: dict[str, object] = json.loads(text)
     shown = path.stem.removeprefix("show-")
     subjects = {"deletion": "DeletionReceipt", "job": "Job", "passage": "Chunk", "answer": "Answer"}
-    subjects["conversation"] = "Conversation"
+    subjects |= {"conversation": "Conversation", "evaluation-run": "EvaluationRun"}
     stores = {
         "DeletionReceipt": world.receipts,
         "Job": world.jobs,
         "Chunk": world.chunks,
         "Answer": world.answers,
         "Conversation": world.conversations,
+        "EvaluationRun": world.evaluation_runs,
     }
     if path.stem.startswith("show-") and "id" not in known:
         type_name = subjects[shown]

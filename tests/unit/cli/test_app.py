@@ -21,7 +21,7 @@ from tests.fakes.command_line import CommandLine
 
 COMMANDS = {
     *("up", "status", "down", "doctor", "ingest", "search", "ask", "migrate", "version"),
-    *("knowledge-base", "key", "workspace", "schema"),
+    *("knowledge-base", "key", "workspace", "schema", "eval"),
 }
 
 
@@ -37,7 +37,7 @@ def test_the_help_names_every_command_and_what_the_exit_codes_mean(lorebase: Com
     assert words >= COMMANDS
     text = " ".join(result.stdout.split())
     assert "0 it worked; 1 it was refused or failed; 2 an argument" in text
-    assert "3 Lorebase is not running; 130 it was interrupted." in text
+    assert "3 Lorebase is not running; 4 the stores disagree" in text
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -113,8 +113,16 @@ async def test_new_content_during_a_synchronisation_leaves_only_the_new(
             for _ in range(20):
                 await asyncio.sleep(0)
 
-    faults.at(step, renew)
+    # It may act within a heartbeat, which is cancelled when the work is done: the others must go on.
+    others: list[asyncio.Task[None]] = []
+
+    async def renew_to_the_end() -> None:
+        others.append(asyncio.create_task(renew()))
+        await asyncio.shield(others[0])
+
+    faults.at(step, renew_to_the_end)
     await runner.run(job.id)
+    await asyncio.gather(*others)
     await world.run_all()
     rows = world.vectors(accepted.document.id)
     current = world.document(accepted.document.id).generation

@@ -28,6 +28,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from lorebase.api.graphql.context import Context
 from lorebase.api.graphql.errors import RequestErrorCode, RequestRefused
+from lorebase.api.graphql.execution import AttributeExecutor
 from lorebase.api.graphql.limits import TooComplex, check_length, check_size
 from lorebase.api.graphql.persisted import PersistedDocuments
 from lorebase.api.graphql.pricing import price
@@ -118,6 +119,7 @@ class Engine:
                     context_value=context,
                     variable_values=variables,
                     operation_name=operation.name,
+                    executor_class=AttributeExecutor,
                     hide_suggestions=True,
                 )
                 return await result if isawaitable(result) else result
@@ -136,6 +138,7 @@ class Engine:
             context_value=context,
             variable_values=variables,
             operation_name=operation.name,
+            executor_class=AttributeExecutor,
             hide_suggestions=True,
         )
         return await result if isawaitable(result) else result

@@ -163,8 +163,9 @@ _describe(
     "What a job does.",
     ANSWER="Answers a question.",
     DELETE="Removes content and its vectors.",
+    EVALUATE="Measures an index with an evaluation set.",
     INGEST="Parses, chunks and embeds a document version.",
-    SYNC_METADATA="Writes changed metadata to the indexes.",
+    SYNC_METADATA="Brings the indexes in line with a document: changed metadata, lost vectors.",
 )
 _describe(
     JobStage,

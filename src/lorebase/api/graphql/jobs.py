@@ -69,6 +69,7 @@ SUBJECT = union_of(
     lazily("Answer", "answers"),
     lazily("Document", "documents"),
     lazily("EmbeddingIndex", "embeddings"),
+    lazily("EvaluationRun", "evaluations"),
     lazily("KnowledgeBase", "knowledge_bases"),
 )
 
@@ -117,7 +118,7 @@ class Job(Node, Timestamped):
 
     @computed("What it works on; null when that was deleted.", graphql_type=SUBJECT | None)
     async def subject(self, info: Info) -> Node | None:
-        """The document, answer, index or knowledge base."""
+        """The document, answer, index, evaluation run or knowledge base."""
         return await info.context.find(self.value.subject_type, self.value.subject_id)
 
 

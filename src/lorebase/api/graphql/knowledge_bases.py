@@ -14,6 +14,7 @@ from lorebase.api.graphql.directives import Cost
 from lorebase.api.graphql.document_inputs import DocumentOrder
 from lorebase.api.graphql.documents import Document
 from lorebase.api.graphql.embeddings import EmbeddingIndex
+from lorebase.api.graphql.evaluations import EvaluationRun, EvaluationSet, run_page
 from lorebase.api.graphql.fields import computed, identifier, upward
 from lorebase.api.graphql.filters import DocumentFilter, read_filter
 from lorebase.api.graphql.jobs import Job
@@ -114,6 +115,19 @@ class KnowledgeBase(Node, Timestamped):
         page = await documents.page(principal, self.value.id, paging.request, order, matching)
         count = partial(documents.count, principal, self.value.id, matching)
         return paging.connection(page, Document.from_value, count)
+
+    @connection("Evaluation sets, newest first.")
+    async def evaluation_sets(self, info: Info, paging: Paging) -> Connection[EvaluationSet]:
+        """A page of sets."""
+        principal, evaluations = info.context.principal, info.context.services.evaluations
+        page = await evaluations.set_page(principal, self.value.id, paging.request)
+        count = partial(evaluations.count_sets, principal, self.value.id)
+        return paging.connection(page, EvaluationSet.from_value, count)
+
+    @connection("Runs of all its evaluation sets, newest first.")
+    async def evaluation_runs(self, info: Info, paging: Paging) -> Connection[EvaluationRun]:
+        """A page of its history."""
+        return await run_page(info.context, paging, self.value.id, None)
 
     @computed(
         "Most frequent values of a key over the documents that match, for filter panels.",

@@ -13,6 +13,7 @@ from lorebase.api.services import Services
 from lorebase.schemas.answers import Answer, Conversation, Message
 from lorebase.schemas.documents import Chunk, DeletionReceipt, Document, DocumentVersion
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
+from lorebase.schemas.evaluations import EvaluationRun, EvaluationSet
 from lorebase.schemas.jobs import Job, JobSubjectType
 from lorebase.schemas.knowledge_bases import KnowledgeBase, KnowledgeBaseStats
 from lorebase.schemas.pagination import Page
@@ -163,6 +164,16 @@ class Loaders:
     def answers(self) -> DataLoader[UUID, Answer | None]:
         """Answers."""
         return by_id(partial(self._services.answers.get_many, self._principal))
+
+    @cached_property
+    def evaluation_sets(self) -> DataLoader[UUID, EvaluationSet | None]:
+        """Evaluation sets."""
+        return by_id(partial(self._services.evaluations.get_sets, self._principal))
+
+    @cached_property
+    def evaluation_runs(self) -> DataLoader[UUID, EvaluationRun | None]:
+        """Evaluation runs."""
+        return by_id(partial(self._services.evaluations.get_runs, self._principal))
 
     async def _first_version_pages(
         self, keys: Sequence[FirstPage]

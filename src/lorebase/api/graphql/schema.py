@@ -18,6 +18,7 @@ from lorebase.api.graphql.directives import ARGUMENT_DESCRIPTIONS
 from lorebase.api.graphql.document_versions import DocumentVersion
 from lorebase.api.graphql.documents import Document, DocumentMutations
 from lorebase.api.graphql.embeddings import EmbeddingIndex, EmbeddingModel
+from lorebase.api.graphql.evaluations import EvaluationMutations, EvaluationRun, EvaluationSet
 from lorebase.api.graphql.job_events import JobSubscriptions
 from lorebase.api.graphql.jobs import Job, JobMutations
 from lorebase.api.graphql.knowledge_bases import KnowledgeBase, KnowledgeBaseMutations
@@ -41,6 +42,8 @@ NODE_TYPES: Mapping[str, type[Node]] = {
     "DocumentVersion": DocumentVersion,
     "EmbeddingIndex": EmbeddingIndex,
     "EmbeddingModel": EmbeddingModel,
+    "EvaluationRun": EvaluationRun,
+    "EvaluationSet": EvaluationSet,
     "Job": Job,
     "KnowledgeBase": KnowledgeBase,
     "Message": Message,
@@ -57,6 +60,7 @@ class Mutation(
     ConversationMutations,
     AnswerMutations,
     JobMutations,
+    EvaluationMutations,
     ApiKeyMutations,
 ):
     """Everything that can be changed."""

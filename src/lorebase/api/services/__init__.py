@@ -6,6 +6,7 @@ from typing import Protocol
 
 from lorebase.api.services.answers import Answers, Searches, Streams
 from lorebase.api.services.documents import Contents, Documents, Jobs
+from lorebase.api.services.evaluations import Evaluations
 from lorebase.api.services.knowledge_bases import Embeddings, KnowledgeBases
 from lorebase.api.services.workspaces import Access, Health, RateLimits, Workspaces
 from lorebase.core.security import Signer
@@ -57,6 +58,11 @@ class Services(Protocol):
     @property
     def answers(self) -> Answers:
         """Conversations and answers."""
+        ...
+
+    @property
+    def evaluations(self) -> Evaluations:
+        """Measurements of retrieval."""
         ...
 
     @property

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from lorebase.repositories.milvus import columns as c
-from lorebase.repositories.milvus.conditions import NEVER, Comparison, Condition, Field, Negation, all_of
+from lorebase.repositories.milvus.conditions import NEVER, Comparison, Condition, Field, Scalar, all_of
 from lorebase.repositories.milvus.connection import MilvusConnection, MilvusConnections
 from lorebase.repositories.milvus.errors import PartitionMissing, translated
-from lorebase.repositories.milvus.filters import document_condition, knowledge_base_condition, query_condition
+from lorebase.repositories.milvus.filters import (
+    document_condition,
+    knowledge_base_condition,
+    query_condition,
+    tenant_condition,
+)
 from lorebase.repositories.milvus.rendering import Dialect, Expression, render
 from lorebase.repositories.milvus.rows import Cell, row
-from lorebase.schemas.search import ChunkVector, PartitionAddress, ScoredChunk, VectorQuery
+from lorebase.schemas.search import (
+    ChunkVector,
+    PartitionAddress,
+    ScoredChunk,
+    VectorIdentity,
+    VectorQuery,
+)
 
 _BATCH_ROWS = 500
 _BATCH_BYTES = 8 << 20
 _ROW_BYTES = 4096
 _LEAST_BREADTH = 200
+_PAGE_ROWS = 5000
 _COUNT = "count(*)"
 _FOUND_FIELDS = [c.CHUNK_ID, c.WORKSPACE_ID, c.DOCUMENT_ID, c.GENERATION]
+_IDENTITY_FIELDS = [c.CHUNK_ID, c.DOCUMENT_ID, c.GENERATION, c.ORDINAL]
 
 _logger = logging.getLogger(__name__)
 
@@ -69,13 +82,21 @@ class MilvusChunkIndex:
                 )
 
     async def delete(
-        self, address: PartitionAddress, document_id: UUID, *, keep_generation: int | None = None
+        self,
+        address: PartitionAddress,
+        document_id: UUID,
+        *,
+        above_generation: int | None = None,
+        below_generation: int | None = None,
+        from_ordinal: int = 0,
     ) -> None:
-        """Removes the document's rows of every generation but the one to keep."""
-        condition = document_condition(address, document_id)
-        if keep_generation is not None:
-            condition = all_of([condition, Negation(_of_generation(keep_generation))])
-        await self._delete(address, condition)
+        """Removes the document's rows of the generations between both bounds, from an ordinal on."""
+        bounds = (
+            (c.GENERATION, ">", above_generation),
+            (c.GENERATION, "<", below_generation),
+            (c.ORDINAL, ">=", from_ordinal or None),
+        )
+        await self._delete(address, all_of([document_condition(address, document_id), *_bounded(bounds)]))
 
     async def delete_all(
         self, address: PartitionAddress, knowledge_base_id: UUID, document_ids: Sequence[UUID] | None = None
@@ -131,6 +152,46 @@ class MilvusChunkIndex:
             return 0
         return int(answer[0][_COUNT])
 
+    async def identities(
+        self, address: PartitionAddress, *, after: UUID | None = None, through: UUID | None = None
+    ) -> AsyncIterator[Sequence[VectorIdentity]]:
+        """All rows of the tenant within a range of documents, in pages by ascending key."""
+        bounds = (
+            (c.DOCUMENT_ID, ">", after.hex if after else None),
+            (c.DOCUMENT_ID, "<=", through.hex if through else None),
+        )
+        wanted = all_of([tenant_condition(address), *_bounded(bounds)])
+        last = ""
+        while True:
+            page = await self._page(address, all_of([wanted, Comparison(Field(c.CHUNK_ID), ">", last)]))
+            if page:
+                yield page
+            if len(page) < _PAGE_ROWS:
+                return
+            last = page[-1].chunk_id.hex
+
+    async def _page(self, address: PartitionAddress, condition: Condition) -> list[VectorIdentity]:
+        connection = await self._connections.get()
+        expression = render(condition, connection.dialect)
+        try:
+            with translated("page"):
+                # As pymilvus's own iterator asks: without both, a page is any rows and not the lowest keys.
+                answer = await connection.client.query(
+                    address.collection,
+                    filter=expression.text,
+                    filter_params=expression.parameters,
+                    output_fields=_IDENTITY_FIELDS,
+                    partition_names=[address.partition],
+                    consistency_level="Strong",
+                    limit=_PAGE_ROWS,
+                    iterator="True",
+                    reduce_stop_for_best="True",
+                    timeout=self._timeout,
+                )
+        except PartitionMissing:
+            return []
+        return sorted(map(_identity, answer), key=lambda found: found.chunk_id)
+
     async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
         """The nearest passages by cosine similarity, best first."""
         connection = await self._connections.get()
@@ -185,6 +246,12 @@ def _of_generation(generation: int) -> Condition:
     return Comparison(Field(c.GENERATION), "==", generation)
 
 
+def _bounded(bounds: Iterable[tuple[str, str, Scalar | None]]) -> Iterator[Condition]:
+    return (
+        Comparison(Field(column), operator, value) for column, operator, value in bounds if value is not None
+    )
+
+
 def _breadths(query: VectorQuery, dialect: Dialect) -> list[int]:
     """How far to look, and how much farther when that is not enough.
 
@@ -200,6 +267,15 @@ def _batches(chunks: Sequence[ChunkVector]) -> Iterator[list[dict[str, Cell]]]:
         per_batch = max(1, min(_BATCH_ROWS, _BATCH_BYTES // (4 * len(chunks[0].vector) + _ROW_BYTES)))
         for start in range(0, len(chunks), per_batch):
             yield [row(chunk) for chunk in chunks[start : start + per_batch]]
+
+
+def _identity(found: Mapping[str, object]) -> VectorIdentity:
+    return VectorIdentity(
+        chunk_id=UUID(str(found[c.CHUNK_ID])),
+        document_id=UUID(str(found[c.DOCUMENT_ID])),
+        generation=int(str(found[c.GENERATION])),
+        ordinal=int(str(found[c.ORDINAL])),
+    )
 
 
 def _scored(hits: Sequence[Mapping[str, object]], address: PartitionAddress) -> list[ScoredChunk]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Update, func, literal, select, update
+from sqlalchemy import ARRAY, Select, Text, Update, any_, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from lorebase.core.errors import NotFound
@@ -85,6 +85,16 @@ class SqlDocumentRepository:
         )
         found = await self._all(statement, lock=lock)
         return found[0] if found else None
+
+    async def ids_by_external_id(
+        self, knowledge_base_id: UUID, external_ids: Sequence[str]
+    ) -> Mapping[str, UUID]:
+        """The ids of those that exist, by the caller's own keys."""
+        wanted = documents.c.external_id == any_(literal(list(external_ids), ARRAY(Text())))
+        statement = select(documents.c.external_id, documents.c.id).where(
+            IS_THERE, documents.c.knowledge_base_id == knowledge_base_id, wanted
+        )
+        return {row.external_id: row.id for row in await self._database.rows(statement)}
 
     async def _all(self, statement: Select[Any], *, lock: bool = False) -> list[Document]:
         # The lock of updates, not of deletions: rows may still be added that refer to the document.

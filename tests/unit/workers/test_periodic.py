@@ -1,0 +1,54 @@
+"""What a worker does every so often goes on whatever happens to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from lorebase.core.errors import LeaseLost
+from lorebase.workers.periodic import PeriodicWork, reconciliation, repeat
+from tests.factories import Tenant, add_tenant, make_settings
+from tests.fakes.world import World
+
+DEADLINE_SECONDS = 10
+
+
+async def test_work_is_repeated_past_failures_known_and_unknown() -> None:
+    runs: list[int] = []
+    enough = asyncio.Event()
+
+    async def work() -> None:
+        runs.append(len(runs))
+        if len(runs) == 1:
+            raise LeaseLost("Another process reconciles.")
+        if len(runs) == 2:
+            raise ValueError("a bug")
+        enough.set()
+
+    task = asyncio.create_task(repeat(PeriodicWork("test", 0.001, work)))
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await enough.wait()
+    task.cancel()
+    assert len(runs) >= 3
+
+
+async def test_a_worker_mends_what_is_lost_without_being_asked() -> None:
+    world = World(make_settings(reconcile_seconds=0.01))
+    tenant: Tenant = await add_tenant(world.database)
+    accepted = await world.upsert(tenant, "Words about lighthouses. " * 40)
+    await world.run_all()
+    world.index.partitions.clear()
+    [work] = reconciliation(world.reconciler(), world.settings)
+    task = asyncio.create_task(repeat(work))
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not world.vectors(accepted.document.id):
+            await world.run_all()
+            await asyncio.sleep(0.01)
+    task.cancel()
+
+
+def test_the_comparison_can_be_turned_off_and_is_asked_for_at_least_twice_a_minute() -> None:
+    reconciler = World().reconciler()
+    assert reconciliation(reconciler, make_settings(reconcile_seconds=0.0)) == ()
+    [seldom] = reconciliation(reconciler, make_settings(reconcile_seconds=900.0))
+    [often] = reconciliation(reconciler, make_settings(reconcile_seconds=5.0))
+    assert (seldom.pause_seconds, often.pause_seconds) == (30.0, 5.0)
