@@ -61,7 +61,9 @@ def variables_of(path: Path, world: World) -> dict[str, object]:
         "Conversation": world.conversations,
         "EvaluationRun": world.evaluation_runs,
     }
-    if path.stem.startswith("show-") and "id" not in known:
+    if shown == "quote":
+        known["documentVersionId"] = world.global_id("DocumentVersion", next(iter(world.versions.values())))
+    elif path.stem.startswith("show-") and "id" not in known:
         type_name = subjects[shown]
         known["id"] = world.global_id(type_name, next(iter(stores[type_name].values())))
     return known
