@@ -6,9 +6,9 @@ import pytest
 
 from tests.faults.run import Plan, run
 
-ROUNDS = 20
+ROUNDS = 12
 SEED = 7
-_SECONDS = 290
+_SECONDS = 540
 
 
 @pytest.mark.faults
