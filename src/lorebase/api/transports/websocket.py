@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from lorebase.api.graphql.engine import Engine
 from lorebase.api.graphql.errors import FormattedError, RequestRefused, format_errors
+from lorebase.api.graphql.sharing import SharedResult
 from lorebase.api.metrics import Metrics
 from lorebase.api.transports.authentication import ContextFor, read_bearer
 from lorebase.api.transports.origins import is_welcome
@@ -266,7 +267,9 @@ class _Connection:
                 await self._send({"type": "ping"})
 
     async def _next(self, name: str, result: ExecutionResult) -> None:
-        await self._send({"id": name, "type": "next", "payload": result_payload(result)})
+        shared = isinstance(result, SharedResult)
+        payload = orjson.Fragment(result.json) if shared else result_payload(result)
+        await self._send({"id": name, "type": "next", "payload": payload})
 
     async def _error(self, name: str, errors: list[FormattedError]) -> None:
         await self._send({"id": name, "type": "error", "payload": errors})
