@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Collection
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from redis.asyncio import Redis
@@ -29,12 +28,32 @@ class _Newest(NamedTuple):
     sequence: int
 
 
-@dataclass(slots=True, eq=False)
 class _Follower:
     """Somebody who waits; a slow one costs a flag, not a queue."""
 
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
-    grown: bool = True
+    __slots__ = ("_grown", "_waiter", "_woken")
+
+    def __init__(self) -> None:
+        self._grown = self._woken = True
+        self._waiter: asyncio.Future[None] | None = None
+
+    def wake(self, *, grown: bool) -> None:
+        """Ends the waiting, or the next one when nobody waits just now."""
+        self._woken = True
+        self._grown = self._grown or grown
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def turn(self) -> bool:
+        """Waits to be woken; whether the stream may have grown since the last turn."""
+        if not self._woken:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        grown, self._grown, self._woken = self._grown, False, False
+        return grown
 
 
 class StreamWakeups:
@@ -65,10 +84,7 @@ class StreamWakeups:
         try:
             while True:
                 # Growth before the reader knew the stream is found by the reading that follows each True.
-                grown, follower.grown = follower.grown, False
-                yield grown
-                await follower.woken.wait()
-                follower.woken.clear()
+                yield await follower.turn()
         finally:
             self._forget(stream, follower)
 
@@ -98,7 +114,7 @@ class StreamWakeups:
             await asyncio.sleep(TURN_SECONDS)
             for followers in self._followers.values():
                 for follower in followers:
-                    follower.woken.set()
+                    follower.wake(grown=False)
 
     async def _read(self) -> None:
         while True:
@@ -161,8 +177,7 @@ class StreamWakeups:
 
     def _wake(self, stream: str) -> None:
         for follower in self._followers.get(stream, ()):
-            follower.grown = True
-            follower.woken.set()
+            follower.wake(grown=True)
 
 
 def meta_of(stream: str) -> str:

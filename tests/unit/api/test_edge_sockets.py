@@ -292,7 +292,7 @@ async def test_the_server_pings_and_takes_a_pong(edge: Edge) -> None:
 
 
 async def test_a_client_that_reads_too_slowly_is_sent_away(edge: Edge) -> None:
-    """What it cannot be sent in time is not kept in memory: it resumes by its cursor."""
+    """What it cannot be sent in time is not kept in memory: it hears 4504 and resumes by its cursor."""
     async with open_edge(edge.services, stream_send_timeout_seconds=0.01) as quick:
         quick.services.streams.endless = True
         client = SocketClient(quick, SUBPROTOCOL)
@@ -300,12 +300,26 @@ async def test_a_client_that_reads_too_slowly_is_sent_away(edge: Edge) -> None:
         await client.subscribe("1", FOLLOW, job(quick))
         while not quick.services.streams.open:
             await asyncio.sleep(0)
-        client.blocked.set()
+        client.block(1)
         await client.send({"type": "ping"})
-        while quick.services.streams.open:
+        closed = await client.closed()
+        await asyncio.wait_for(client.task, 5)
+    assert (closed.code, closed.reason) == (4504, "The client reads too slowly")
+    assert quick.services.streams.open == 0
+
+
+async def test_a_client_that_does_not_even_take_the_farewell_is_left(edge: Edge) -> None:
+    async with open_edge(edge.services, stream_send_timeout_seconds=0.01) as quick:
+        quick.services.streams.endless = True
+        client = SocketClient(quick, SUBPROTOCOL)
+        await client.initialise()
+        await client.subscribe("1", FOLLOW, job(quick))
+        while not quick.services.streams.open:
             await asyncio.sleep(0)
-        client.task.cancel()
-        await asyncio.wait({client.task})
+        client.block()
+        await client.send({"type": "ping"})
+        await asyncio.wait_for(client.task, 5)
+    assert quick.services.streams.open == 0
 
 
 async def test_a_connection_runs_a_bounded_number_of_operations(
