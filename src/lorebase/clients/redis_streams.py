@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
+from uuid import UUID
 
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
@@ -23,7 +24,7 @@ from lorebase.schemas.events import (
     StreamPosition,
 )
 
-_Place = tuple[str, StreamPosition | None, int]
+_Place = tuple[StreamKind, UUID, StreamPosition | None, int]
 
 EVENT = TypeAdapter[StreamEvent](StreamEvent)
 
@@ -96,7 +97,7 @@ class RedisEventStream:
         Followers that are woken together read together. A reading is joined only until it is sent: so it
         holds whatever was appended before anybody asked.
         """
-        place = (_stream(name), after, limit)
+        place = (name.kind, name.id, after, limit)
         reading = self._readings.get(place)
         if reading is None:
             reading = self._readings[place] = asyncio.create_task(self._read(name, after, limit))
@@ -105,7 +106,7 @@ class RedisEventStream:
     async def _read(
         self, name: StreamName, after: StreamPosition | None, limit: int
     ) -> list[StoredEvent] | None:
-        del self._readings[_stream(name), after, limit]
+        del self._readings[name.kind, name.id, after, limit]
         start = after.sequence if after else 0
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
