@@ -52,6 +52,7 @@ def create_app(
         middleware=_middleware(settings, metrics),
         exception_handlers={LorebaseError: _expected},
     )
+    app.state.leaving = False
     app.router.routes.extend(_routes(app, settings, metrics, engine))
     operations = resource_directory("schema") / "operations"
     app.include_router(
