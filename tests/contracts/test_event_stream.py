@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
@@ -154,6 +155,37 @@ class EventStreamContract:
                 await asyncio.sleep(0)
             await follower
         assert seen == [1, 2, 3]
+
+    async def test_a_follower_may_look_at_the_clock_while_nothing_happens(self, streams: EventStream) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS), aclosing(streams.follow(a_stream())) as turns:
+            assert await anext(turns)
+            while await anext(turns):
+                pass
+
+    async def test_growth_while_a_follower_is_busy_is_told_when_it_comes_back(
+        self, streams: EventStream
+    ) -> None:
+        name = a_stream()
+        async with asyncio.timeout(DEADLINE_SECONDS), aclosing(streams.follow(name)) as turns:
+            assert await anext(turns)
+            while await anext(turns):
+                pass
+            await streams.append(name, [delta(0)])
+            while not await anext(turns):
+                pass
+
+    async def test_what_was_appended_before_a_reading_is_in_it_whoever_else_reads(
+        self, streams: EventStream
+    ) -> None:
+        name = a_stream()
+        await streams.append(name, [delta(0)])
+        for number in range(1, 20):
+            running = [asyncio.ensure_future(read(streams, name, None)) for _ in range(3)]
+            for _ in range(number % 4):
+                await asyncio.sleep(0)
+            await streams.append(name, [delta(number)])
+            assert len(await read(streams, name, None)) == number + 1
+            await asyncio.gather(*running)
 
 
 class TestFakeEventStream(EventStreamContract):

@@ -152,7 +152,7 @@ class AnswerStage:
 
     def service(self, **given: float) -> StreamService:
         """For followers, who end by what the stream says or not within the test, unless told otherwise."""
-        pace = {"poll_seconds": 0.01, "doubt_seconds": 3600.0, **given}
+        pace = {"doubt_seconds": 3600.0, **given}
         return StreamService(
             units=self.world.units,
             streams=self.streams,

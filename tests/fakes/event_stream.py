@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -33,7 +33,7 @@ class FakeEventStream:
         self._wait_seconds = wait_seconds
         self._streams: dict[str, _Stream] = {}
         self._epochs = count(1)
-        self._grown = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def append(
         self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
@@ -50,8 +50,7 @@ class FakeEventStream:
             stored = StoredEvent(position=position, occurred_at=self._clock.now(), event=event)
             stream.events.append(stored)
         del stream.events[: -self._max_events]
-        self._grown.set()
-        self._grown = asyncio.Event()
+        self._wake()
         return stream.sequence
 
     async def read(
@@ -73,27 +72,30 @@ class FakeEventStream:
         stream = self._streams.get(str(name))
         return StreamPosition(epoch=stream.epoch, sequence=stream.sequence) if stream else None
 
-    def follow(self, name: StreamName) -> AsyncIterator[None]:
-        return self._follow()
-
-    async def _follow(self) -> AsyncGenerator[None]:
+    async def follow(self, name: StreamName) -> AsyncGenerator[bool]:
+        grown, change = True, self._changed
         while True:
-            grown = self._grown
-            yield None
+            yield grown
             try:
                 async with asyncio.timeout(self._wait_seconds):
-                    await grown.wait()
+                    await change.wait()
+                grown, change = True, self._changed
             except TimeoutError:
-                continue
+                grown = False
 
     def lose(self, name: StreamName) -> None:
         """Forgets a stream, as a flush or its expiry does."""
         self._streams.pop(str(name), None)
+        self._wake()
 
     def of(self, name: StreamName) -> list[StreamEvent]:
         """The events that a stream holds."""
         stream = self._streams.get(str(name))
         return [stored.event for stored in stream.events] if stream else []
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _refuse_when_down(self) -> None:
         if self.down:

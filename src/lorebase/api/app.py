@@ -20,6 +20,7 @@ from lorebase.api.graphiql import development_ids, development_key, graphiql_pag
 from lorebase.api.graphql.context import Context
 from lorebase.api.graphql.engine import Engine
 from lorebase.api.graphql.schema import NODE_TYPES, build_schema
+from lorebase.api.graphql.sharing import MadeOnce
 from lorebase.api.health import livez, readyz
 from lorebase.api.metrics import Metrics
 from lorebase.api.middleware import TRACE_HEADER, RequestSurroundings
@@ -51,6 +52,7 @@ def create_app(
         middleware=_middleware(settings, metrics),
         exception_handlers={LorebaseError: _expected},
     )
+    app.state.leaving = False
     app.router.routes.extend(_routes(app, settings, metrics, engine))
     operations = resource_directory("schema") / "operations"
     app.include_router(
@@ -90,10 +92,12 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
 
 
 def _routes(app: FastAPI, settings: Settings, metrics: Metrics, engine: Engine) -> list[BaseRoute]:
+    shown: MadeOnce[object] = MadeOnce()
+
     async def context_for(secret: str | None) -> Context:
         services: Services = app.state.services
         caller = await services.access.authenticate(secret) if secret else None
-        return Context(caller, services, settings, NODE_TYPES, current_trace_id())
+        return Context(caller, services, settings, NODE_TYPES, current_trace_id(), shown=shown)
 
     http = HttpTransport(engine, settings, context_for, metrics, lambda: graphiql_page(settings))
     sockets = WebSocketTransport(engine, settings, context_for, metrics)

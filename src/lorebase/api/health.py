@@ -16,7 +16,12 @@ async def livez(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Whether requests can be served: only without the database they cannot; what else is out is named."""
+    """Whether requests can be served: only without the database they cannot; what else is out is named.
+
+    A process that was told to stop says so while it still serves.
+    """
+    if request.app.state.leaving:
+        return JSONResponse({"status": "leaving", "degraded": []}, 503)
     services: Services = request.app.state.services
     checks = await services.health.checks()
     out = sorted(name for name, answers in checks.items() if not answers)

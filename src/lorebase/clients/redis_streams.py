@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
+from uuid import UUID
 
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from lorebase.clients.redis_wakeups import StreamWakeups
+from lorebase.clients.redis_wakeups import PROBE_SECONDS, StreamWakeups, meta_of
 from lorebase.core.errors import ErrorCode, LeaseLost, Unavailable
 from lorebase.schemas.events import (
     TERMINAL_EVENTS,
@@ -21,6 +23,8 @@ from lorebase.schemas.events import (
     StreamName,
     StreamPosition,
 )
+
+_Place = tuple[StreamKind, UUID, StreamPosition | None, int]
 
 EVENT = TypeAdapter[StreamEvent](StreamEvent)
 
@@ -52,12 +56,15 @@ return sequence
 class RedisEventStream:
     """Implements the EventStream port."""
 
-    def __init__(self, redis_url: str, *, max_events: int, expire_seconds: int) -> None:
+    def __init__(
+        self, redis_url: str, *, max_events: int, expire_seconds: int, probe_seconds: float = PROBE_SECONDS
+    ) -> None:
         self._redis: Redis = Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=2)
         self._max_events = max_events
         self._expire_seconds = expire_seconds
         self._append = self._redis.register_script(APPEND)
-        self._wakeups = StreamWakeups(redis_url)
+        self._wakeups = StreamWakeups(redis_url, probe_seconds=probe_seconds)
+        self._readings: dict[_Place, asyncio.Task[list[StoredEvent] | None]] = {}
 
     async def append(
         self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
@@ -84,8 +91,22 @@ class RedisEventStream:
 
     async def read(
         self, name: StreamName, after: StreamPosition | None, limit: int = 100
+    ) -> Sequence[StoredEvent] | None:
+        """Events after the position; None when the stream no longer holds what follows it.
+
+        Followers that are woken together read together. A reading is joined only until it is sent: so it
+        holds whatever was appended before anybody asked.
+        """
+        place = (name.kind, name.id, after, limit)
+        reading = self._readings.get(place)
+        if reading is None:
+            reading = self._readings[place] = asyncio.create_task(self._read(name, after, limit))
+        return await asyncio.shield(reading)
+
+    async def _read(
+        self, name: StreamName, after: StreamPosition | None, limit: int
     ) -> list[StoredEvent] | None:
-        """Events after the position; None when the stream no longer holds what follows it."""
+        del self._readings[name.kind, name.id, after, limit]
         start = after.sequence if after else 0
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
@@ -114,8 +135,8 @@ class RedisEventStream:
             return None
         return StreamPosition(epoch=epoch.decode(), sequence=int(sequence))
 
-    def follow(self, name: StreamName) -> AsyncIterator[None]:
-        """Yields whenever the stream may have grown."""
+    def follow(self, name: StreamName) -> AsyncGenerator[bool]:
+        """True whenever the stream may have grown."""
         return self._wakeups.follow(_stream(name))
 
     async def ping(self) -> None:
@@ -137,7 +158,7 @@ def _stream(name: StreamName) -> str:
 
 
 def _meta(name: StreamName) -> str:
-    return f"lorebase:stream:{{{name}}}:meta"
+    return meta_of(_stream(name))
 
 
 def _sequence(entry_id: bytes) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncGenerator, Collection
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -12,65 +14,129 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 BLOCK_MILLISECONDS = 1000
-LONGEST_WAIT_SECONDS = 2.0
+# Longer than a reading that blocks; a connection that hangs must not silence the reader.
+SOCKET_SECONDS = 5.0
+TURN_SECONDS = 2.0
+PROBE_SECONDS = 5.0
 OUTAGE_SECONDS = 0.5
 
 
+class _Newest(NamedTuple):
+    """Where a stream stands: what its `meta` says, nothing where it has none."""
+
+    epoch: bytes
+    sequence: int
+
+
+class _Follower:
+    """Somebody who waits; a slow one costs a flag, not a queue."""
+
+    __slots__ = ("_grown", "_waiter", "_woken")
+
+    def __init__(self) -> None:
+        self._grown = self._woken = True
+        self._waiter: asyncio.Future[None] | None = None
+
+    def wake(self, *, grown: bool) -> None:
+        """Ends the waiting, or the next one when nobody waits just now."""
+        self._woken = True
+        self._grown = self._grown or grown
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def turn(self) -> bool:
+        """Waits to be woken; whether the stream may have grown since the last turn."""
+        if not self._woken:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        grown, self._grown, self._woken = self._grown, False, False
+        return grown
+
+
 class StreamWakeups:
-    """Watches all followed streams over one connection; a slow follower costs an event flag, not a queue."""
+    """Watches all followed streams over one connection.
 
-    def __init__(self, redis_url: str) -> None:
-        self._redis: Redis = Redis.from_url(redis_url, socket_connect_timeout=2)
-        self._followers: dict[str, set[asyncio.Event]] = {}
-        self._last: dict[str, str] = {}
+    Every few seconds it also looks where they stand, all at once: a stream that was lost, or lost and begun
+    anew with smaller sequences, wakes its followers too. So none of them has to ask by itself.
+    """
+
+    def __init__(self, redis_url: str, *, probe_seconds: float = PROBE_SECONDS) -> None:
+        self._redis: Redis = Redis.from_url(
+            redis_url, socket_connect_timeout=2, socket_timeout=SOCKET_SECONDS
+        )
+        self._probe_seconds = probe_seconds
+        self._probe_due = 0.0
+        self._followers: dict[str, set[_Follower]] = {}
+        self._newest: dict[str, _Newest] = {}
         self._changed = asyncio.Event()
-        self._reader: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def follow(self, stream: str) -> AsyncIterator[None]:
-        """Yields at once and then whenever the stream may have grown, at the latest every two seconds."""
-        flag = asyncio.Event()
-        self._followers.setdefault(stream, set()).add(flag)
-        self._changed.set()
-        if self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._read())
+    async def follow(self, stream: str) -> AsyncGenerator[bool]:
+        """True at once and whenever the stream may have grown or was lost; False when it is only time."""
+        follower = _Follower()
+        self._followers.setdefault(stream, set()).add(follower)
+        if stream not in self._newest:
+            self._changed.set()
+        self._start()
         try:
             while True:
-                flag.clear()
-                yield None
-                # Growth before the reader knew the stream is found by the reading that follows each yield.
-                await _set_within(flag, LONGEST_WAIT_SECONDS)
+                # Growth before the reader knew the stream is found by the reading that follows each True.
+                yield await follower.turn()
         finally:
-            self._forget(stream, flag)
+            self._forget(stream, follower)
 
     async def close(self) -> None:
         """Ends the reader."""
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._redis.aclose()
 
-    def _forget(self, stream: str, flag: asyncio.Event) -> None:
-        flags = self._followers.get(stream, set())
-        flags.discard(flag)
-        if not flags:
+    def _start(self) -> None:
+        if not self._tasks:
+            self._tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._turn())}
+            for task in self._tasks:
+                task.add_done_callback(self._tasks.discard)
+
+    def _forget(self, stream: str, follower: _Follower) -> None:
+        followers = self._followers.get(stream, set())
+        followers.discard(follower)
+        if not followers:
             self._followers.pop(stream, None)
-            self._last.pop(stream, None)
+            self._newest.pop(stream, None)
+
+    async def _turn(self) -> None:
+        """Everybody looks at the clock now and then: one timer for all."""
+        while True:
+            await asyncio.sleep(TURN_SECONDS)
+            for followers in self._followers.values():
+                for follower in followers:
+                    follower.wake(grown=False)
 
     async def _read(self) -> None:
-        while self._followers:
+        while True:
             try:
                 await self._read_once()
             except (RedisError, OSError) as error:
                 logger.warning("event streams out of reach", extra={"error": type(error).__name__})
+                # Each finds out by itself that nothing can be read; who is known again is woken again.
+                for stream in tuple(self._newest):
+                    self._wake(stream)
+                self._newest.clear()
                 await asyncio.sleep(OUTAGE_SECONDS)
 
     async def _read_once(self) -> None:
         self._changed.clear()
-        for stream in self._followers.keys() - self._last.keys():
-            newest = await self._redis.xrevrange(stream, count=1)
-            self._last[stream] = newest[0][0].decode() if newest else "0-0"
-            self._wake(stream)
-        if not self._last:
+        if time.monotonic() >= self._probe_due:
+            await self._look(tuple(self._followers))
+            self._probe_due = time.monotonic() + self._probe_seconds
+        else:
+            await self._look(self._followers.keys() - self._newest.keys())
+        if not self._newest:
+            await self._changed.wait()
             return
         reading = asyncio.create_task(self._wait_for_growth())
         changing = asyncio.create_task(self._changed.wait())
@@ -84,24 +150,36 @@ class StreamWakeups:
             await asyncio.gather(reading, changing, return_exceptions=True)
         for key, entries in found:
             name = key.decode()
-            if name in self._last:
-                self._last[name] = entries[-1][0].decode()
+            if name in self._newest:
+                sequence = int(entries[-1][0].split(b"-")[0])
+                self._newest[name] = self._newest[name]._replace(sequence=sequence)
             self._wake(name)
 
+    async def _look(self, streams: Collection[str]) -> None:
+        if not streams:
+            return
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for stream in streams:
+                pipe.hmget(meta_of(stream), ["epoch", "sequence"])
+            answers = await pipe.execute()
+        for stream, (epoch, sequence) in zip(streams, answers, strict=True):
+            newest = _Newest(epoch or b"", int(sequence or 0))
+            if stream in self._followers and self._newest.get(stream) != newest:
+                self._newest[stream] = newest
+                self._wake(stream)
+
     async def _wait_for_growth(self) -> list[tuple[bytes, list[tuple[bytes, object]]]]:
+        places = {stream: f"{newest.sequence}-0" for stream, newest in self._newest.items()}
         grown: list[tuple[bytes, list[tuple[bytes, object]]]] = await self._redis.xread(
-            dict(self._last.items()), block=BLOCK_MILLISECONDS
+            dict(places.items()), block=BLOCK_MILLISECONDS
         )
         return grown
 
     def _wake(self, stream: str) -> None:
-        for flag in self._followers.get(stream, ()):
-            flag.set()
+        for follower in self._followers.get(stream, ()):
+            follower.wake(grown=True)
 
 
-async def _set_within(flag: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await flag.wait()
-    except TimeoutError:
-        return
+def meta_of(stream: str) -> str:
+    """The key where a stream keeps its epoch and its newest sequence."""
+    return f"{stream}:meta"

@@ -180,6 +180,9 @@ class WorkerSettings(_Group):
     stream_max_events: int = 5000
     stream_expire_seconds: int = 3600
     drain_seconds: float = 20.0
+    drain_notice_seconds: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="How long /readyz says 503 before the API closes what is open; part of the drain."
+    )
     reconcile_seconds: Annotated[float, Field(ge=0)] = Field(
         900.0, description="Pause between comparisons of the stores, over all workers; 0 turns them off."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from lorebase.schemas.events import StoredEvent, StreamEvent, StreamName, StreamPosition
@@ -24,7 +24,7 @@ class EventStream(Protocol):
 
     async def read(
         self, name: StreamName, after: StreamPosition | None, limit: int = 100
-    ) -> list[StoredEvent] | None:
+    ) -> Sequence[StoredEvent] | None:
         """Events after the position, from the first when None; an empty list when there are none yet.
 
         None when the stream does not exist or no longer holds what follows the position (trimmed, another
@@ -36,9 +36,10 @@ class EventStream(Protocol):
         """The position of the newest event; None when the stream does not exist."""
         ...
 
-    def follow(self, name: StreamName) -> AsyncIterator[None]:
-        """Yields once at once and then whenever the stream may have grown, at the latest every few seconds.
+    def follow(self, name: StreamName) -> AsyncGenerator[bool]:
+        """True at once, and then whenever the stream may have grown or was lost; close it when done.
 
-        One connection per process serves all followers. An outage of the store ends no iterator.
+        In between False every few seconds, so that a follower can look at the clock. One connection per
+        process serves all followers. An outage of the store ends no generator; True says when it is over.
         """
         ...

@@ -63,12 +63,13 @@ class StreamReader:
                         return
                     continue
                 self.exists = True
-                if not batch:
-                    return
                 for event in merged(batch):
                     self.position = event.position
                     self.ended = event.is_terminal and self._subject.ends
                     yield event
+                # What is appended after this reading wakes its followers again.
+                if len(batch) < _BATCH:
+                    return
         except Unavailable:
             self.reachable = False
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from lorebase.core.errors import Unavailable
 from lorebase.ports.clock import Clock
 from lorebase.ports.event_stream import EventStream
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
-from lorebase.schemas.events import StoredEvent, StreamName, StreamPosition
+from lorebase.schemas.events import StoredEvent, StreamPosition
 from lorebase.schemas.filters import JobFilter
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import AccessService, require
@@ -29,7 +28,6 @@ from lorebase.services.stream_subjects import (
 
 _log = logging.getLogger(__name__)
 
-_POLL_SECONDS = 1.0
 # A stream that works is trusted: PostgreSQL is asked this often whether its last event was lost.
 _DOUBT_SECONDS = 5.0
 
@@ -47,7 +45,6 @@ class StreamService:
         streams: EventStream,
         clock: Clock,
         settings: Settings,
-        poll_seconds: float = _POLL_SECONDS,
         doubt_seconds: float = _DOUBT_SECONDS,
     ) -> None:
         self._units = units
@@ -55,7 +52,6 @@ class StreamService:
         self._clock = clock
         self._settings = settings
         self._access = AccessService(units=units, clock=clock)
-        self._poll_seconds = poll_seconds
         self._doubt_seconds = doubt_seconds
 
     async def job_events(
@@ -106,10 +102,10 @@ class StreamService:
     ) -> AsyncGenerator[StoredEvent]:
         checks = _Checks(self._access, principal, self._clock, self._settings.stream_reauthorise_seconds)
         doubt = _Doubt(subject, self._clock, self._doubt_seconds)
-        async with aclosing(self._ticks(subject.name)) as ticks:
-            async for grown in ticks:
+        async with aclosing(self._streams.follow(subject.name)) as turns:
+            async for grown in turns:
                 await checks.recheck_when_due()
-                if grown or not (reader.reachable and reader.exists):
+                if grown or not reader.reachable:
                     async for event in reader.catch_up():
                         doubt.allay()
                         yield event
@@ -120,26 +116,6 @@ class StreamService:
                     async for event in reader.conclude(end):
                         yield event
                     return
-
-    async def _ticks(self, name: StreamName) -> AsyncGenerator[bool]:
-        """True when the stream may have grown, False at least once a second otherwise."""
-        follower = self._streams.follow(name)
-        growth: asyncio.Task[None] | None = None
-        try:
-            while True:
-                growth = growth or asyncio.create_task(_next(follower))
-                await asyncio.wait({growth}, timeout=self._poll_seconds)
-                grown = growth.done()
-                if grown:
-                    growth.result()
-                    growth = None
-                yield grown
-        finally:
-            if growth is not None:
-                growth.cancel()
-                await asyncio.wait({growth})
-            if isinstance(follower, AsyncGenerator):
-                await follower.aclose()
 
 
 class _Checks:
@@ -192,7 +168,3 @@ class _Doubt:
             return end
         self._suspected = True
         return None
-
-
-async def _next(follower: AsyncIterator[None]) -> None:
-    await anext(follower, None)

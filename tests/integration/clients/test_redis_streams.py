@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 from redis.asyncio import Redis
@@ -149,6 +150,67 @@ async def test_followers_are_woken_by_growth_over_one_connection(
         await asyncio.gather(*followers)
     assert sorted(woken, key=str) == sorted(names, key=str)
     await redis.aclose()
+
+
+async def test_followers_at_one_place_read_together(streams: RedisEventStream, redis_url: str) -> None:
+    name = a_stream()
+    await streams.append(name, [delta(0), delta(1)])
+    redis = Redis.from_url(redis_url)
+    before = (await redis.info("commandstats"))["cmdstat_xrange"]["calls"]
+    first = await streams.read(name, None, limit=1)
+    assert first is not None
+    alike = await asyncio.gather(*(streams.read(name, first[0].position) for _ in range(100)))
+    other = await asyncio.gather(streams.read(name, None), streams.read(a_stream(), first[0].position))
+    after = (await redis.info("commandstats"))["cmdstat_xrange"]["calls"]
+    assert all(each is alike[0] for each in alike)
+    assert [event.event for event in alike[0] or ()] == [delta(1)]
+    assert [len(other[0] or ()), other[1]] == [2, None]
+    assert after - before == 2 * 4
+    await redis.aclose()
+
+
+async def test_one_reader_that_leaves_takes_nothing_from_the_others(streams: RedisEventStream) -> None:
+    name = a_stream()
+    await streams.append(name, [delta(0)])
+    readings = [asyncio.ensure_future(streams.read(name, None)) for _ in range(3)]
+    await asyncio.sleep(0)
+    readings[0].cancel()
+    gone, *others = await asyncio.gather(*readings, return_exceptions=True)
+    assert isinstance(gone, asyncio.CancelledError)
+    assert [[event.event for event in found] for found in others] == [[delta(0)]] * 2  # type: ignore[union-attr]
+
+
+async def test_followers_hear_of_a_stream_that_is_lost_and_of_one_begun_anew_behind_it(
+    redis_url: str,
+) -> None:
+    streams = RedisEventStream(redis_url, max_events=50, expire_seconds=60, probe_seconds=0.05)
+    redis, name = Redis.from_url(redis_url), a_stream()
+    await streams.append(name, [delta(i) for i in range(5)])
+    async with asyncio.timeout(20), aclosing(streams.follow(name)) as turns:
+        for expected in (5, None, 1):
+            while not await anext(turns) or (await sequence_of(streams, name)) != expected:
+                pass
+            if expected == 5:
+                await redis.delete(f"lorebase:stream:{{{name}}}", f"lorebase:stream:{{{name}}}:meta")
+            else:
+                await streams.append(name, [delta(0)])
+    await redis.aclose()
+    await streams.close()
+
+
+async def sequence_of(streams: RedisEventStream, name: StreamName) -> int | None:
+    tail = await streams.tail(name)
+    return tail.sequence if tail else None
+
+
+async def test_an_idle_follower_of_a_stream_that_does_not_exist_asks_nothing(
+    streams: RedisEventStream,
+) -> None:
+    async with asyncio.timeout(20), aclosing(streams.follow(a_stream())) as turns:
+        heard = [await anext(turns) for _ in range(4)]
+    # Once at once, perhaps once more when the reader knows the stream, and then the clock alone.
+    assert heard[0]
+    assert not any(heard[2:])
 
 
 async def test_without_redis_reading_and_writing_say_so_and_following_goes_on() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -31,7 +32,7 @@ class SocketClient:
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
         self.subprotocol: object = None
         self.accepted = False
-        self.blocked = asyncio.Event()
+        self._blocked: float = 0
         scope = {
             "type": "websocket",
             "path": "/graphql",
@@ -45,9 +46,14 @@ class SocketClient:
         self.task = asyncio.ensure_future(app)
 
     async def _put(self, message: object) -> None:
-        if self.blocked.is_set():
+        if self._blocked:
+            self._blocked -= 1
             await asyncio.Event().wait()
         await self._outgoing.put(message)  # type: ignore[arg-type]
+
+    def block(self, messages: float = math.inf) -> None:
+        """Takes nothing more, or not so many of the next messages."""
+        self._blocked = messages
 
     async def send(self, message: object) -> None:
         await self.send_raw(text=json.dumps(message))

@@ -213,6 +213,36 @@ async def test_a_faulty_operation_ends_alone(edge: Edge, query: str, code: str) 
         assert (await client.receive())["type"] == "next"
 
 
+@pytest.mark.parametrize("cursor", ["garbage", "", "é", "A" * 500, "AAAA.BBBB"])
+async def test_a_cursor_of_garbage_is_an_error_of_its_argument(edge: Edge, cursor: str) -> None:
+    edge.services.streams.script = stored(JobQueuedEvent(job=edge.world.job))
+    async with connect(edge) as client:
+        await client.initialise()
+        query = "subscription($id: ID!, $c: String) { jobEvents(jobId: $id, after: $c) { __typename } }"
+        await client.subscribe("bad", query, {**job(edge), "c": cursor})
+        message = await client.receive()
+        if cursor:
+            assert (message["id"], message["type"]) == ("bad", "error")
+            extensions = message["payload"][0]["extensions"]  # type: ignore[index]
+            assert (extensions["code"], extensions["field"]) == ("BAD_USER_INPUT", ["after"])
+            assert edge.services.streams.open == 0
+        else:
+            assert message["type"] == "next"
+
+
+async def test_two_clients_receive_one_event_with_the_same_words(edge: Edge) -> None:
+    edge.services.streams.script = stored(JobQueuedEvent(job=edge.world.job))
+    query = "subscription($id: ID!) { jobEvents(jobId: $id) { ... on JobQueued { cursor job { id kind } } } }"
+    told = []
+    for _ in range(2):
+        async with connect(edge) as client:
+            await client.initialise()
+            await client.subscribe("1", query, job(edge))
+            told.append((await client.receive())["payload"])
+    assert told[0] == told[1]
+    assert told[0]["data"]["jobEvents"]["job"]["id"] == job(edge)["id"]  # type: ignore[index]
+
+
 async def test_a_bug_in_one_stream_is_masked_and_ends_it_alone(edge: Edge) -> None:
     edge.services.streams.script = stored(JobQueuedEvent(job=edge.world.job))
     edge.services.streams.failure = RuntimeError("a secret")
@@ -292,7 +322,7 @@ async def test_the_server_pings_and_takes_a_pong(edge: Edge) -> None:
 
 
 async def test_a_client_that_reads_too_slowly_is_sent_away(edge: Edge) -> None:
-    """What it cannot be sent in time is not kept in memory: it resumes by its cursor."""
+    """What it cannot be sent in time is not kept in memory: it hears 4504 and resumes by its cursor."""
     async with open_edge(edge.services, stream_send_timeout_seconds=0.01) as quick:
         quick.services.streams.endless = True
         client = SocketClient(quick, SUBPROTOCOL)
@@ -300,12 +330,26 @@ async def test_a_client_that_reads_too_slowly_is_sent_away(edge: Edge) -> None:
         await client.subscribe("1", FOLLOW, job(quick))
         while not quick.services.streams.open:
             await asyncio.sleep(0)
-        client.blocked.set()
+        client.block(1)
         await client.send({"type": "ping"})
-        while quick.services.streams.open:
+        closed = await client.closed()
+        await asyncio.wait_for(client.task, 5)
+    assert (closed.code, closed.reason) == (4504, "The client reads too slowly")
+    assert quick.services.streams.open == 0
+
+
+async def test_a_client_that_does_not_even_take_the_farewell_is_left(edge: Edge) -> None:
+    async with open_edge(edge.services, stream_send_timeout_seconds=0.01) as quick:
+        quick.services.streams.endless = True
+        client = SocketClient(quick, SUBPROTOCOL)
+        await client.initialise()
+        await client.subscribe("1", FOLLOW, job(quick))
+        while not quick.services.streams.open:
             await asyncio.sleep(0)
-        client.task.cancel()
-        await asyncio.wait({client.task})
+        client.block()
+        await client.send({"type": "ping"})
+        await asyncio.wait_for(client.task, 5)
+    assert quick.services.streams.open == 0
 
 
 async def test_a_connection_runs_a_bounded_number_of_operations(

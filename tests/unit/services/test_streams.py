@@ -46,7 +46,7 @@ DEADLINE_SECONDS = 10
 
 def service(world: World, **given: float) -> StreamService:
     """Asks PostgreSQL whenever a stream is silent: the clock of the tests stands still."""
-    pace = {"poll_seconds": 0.01, "doubt_seconds": 0.0, **given}
+    pace = {"doubt_seconds": 0.0, **given}
     return StreamService(
         units=world.units, streams=world.streams, clock=world.clock, settings=world.settings, **pace
     )
@@ -179,7 +179,7 @@ async def test_a_worker_gets_a_moment_to_tell_the_end_itself(world: World, tenan
     async with world.units.for_workspace(job.workspace_id) as uow:
         ended = await uow.jobs.request_cancel(job.id)
         await uow.commit()
-    streams = service(world, poll_seconds=60)
+    streams = service(world)
     async with aclosing(streams.job_events(tenant.principal, job.id, None)) as events:
         assert types(await some_of(events, 1)) == ["JobQueued"]
         waiting = asyncio.create_task(some_of(events, 1))

@@ -61,7 +61,8 @@ async def test_old_rows_are_looked_for_again_and_again(tmp_path: Path) -> None:
 
 
 def test_open_streams_are_cut_early_enough_for_the_api_to_end_in_time() -> None:
-    settings = Settings(drain_seconds=20.0)
-    cut = server_config(settings).timeout_graceful_shutdown
-    assert cut is not None
-    assert 1 <= cut < settings.drain_seconds
+    for notice in (0.0, 5.0, 60.0):
+        settings = Settings(drain_seconds=20.0, drain_notice_seconds=notice)
+        cut = server_config(settings).timeout_graceful_shutdown
+        assert cut is not None
+        assert 1 <= cut < max(2.0, settings.drain_seconds - notice)

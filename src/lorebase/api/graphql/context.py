@@ -10,6 +10,7 @@ import strawberry
 
 from lorebase.api.graphql.loaders import Loaders
 from lorebase.api.graphql.nodes import Node
+from lorebase.api.graphql.sharing import MadeOnce
 from lorebase.api.services import Services
 from lorebase.core.clock import SystemClock
 from lorebase.core.config import Settings
@@ -20,7 +21,10 @@ from lorebase.schemas.workspaces import Principal
 
 @dataclass
 class Context:
-    """One operation's surroundings; `caller` and then `budget` are None without credentials."""
+    """One operation's surroundings; `caller` and then `budget` are None without credentials.
+
+    `shown` belongs to the process: what clients see of an event, made once for all who follow its stream.
+    """
 
     caller: Principal | None
     services: Services
@@ -29,6 +33,7 @@ class Context:
     trace_id: str = ""
     clock: SystemClock = field(default_factory=SystemClock)
     budget: Budget | None = None
+    shown: MadeOnce[object] = field(default_factory=MadeOnce)
     _loaders: Loaders | None = field(default=None, repr=False)
 
     @property

@@ -57,15 +57,15 @@ class StreamCursors:
 
     def __init__(self, signer: Signer, name: StreamName) -> None:
         self._signer = signer
-        self._purpose = f"stream:{name}"
+        self.purpose = f"stream:{name}"
 
     def write(self, position: StreamPosition) -> str:
         """The cursor of an event."""
-        return self._signer.sign(self._purpose, f"{position.sequence}:{position.epoch}")
+        return self._signer.sign(self.purpose, f"{position.sequence}:{position.epoch}")
 
     def read(self, cursor: str | None) -> StreamPosition | None:
         """The position to resume after, None for none; BadInput for the cursor of another stream."""
         if not cursor:
             return None
-        sequence, _, epoch = _verified(self._signer, self._purpose, cursor, "after").partition(":")
+        sequence, _, epoch = _verified(self._signer, self.purpose, cursor, "after").partition(":")
         return StreamPosition(epoch=epoch, sequence=int(sequence))

@@ -18,10 +18,10 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    create_source_event_stream,
     execute,
     parse,
     specified_rules,
-    subscribe,
     validate,
 )
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
@@ -34,6 +34,7 @@ from lorebase.api.graphql.persisted import PersistedDocuments
 from lorebase.api.graphql.pricing import price
 from lorebase.api.graphql.scalars import print_date_time
 from lorebase.api.graphql.schema import core_schema
+from lorebase.api.graphql.sharing import EventResults, fingerprint
 from lorebase.core.config import EdgeSettings
 from lorebase.core.errors import ErrorCode, Transient
 from lorebase.schemas.rate_limits import Budget
@@ -52,6 +53,7 @@ class Operation:
     document: DocumentNode
     node: OperationDefinitionNode
     name: str | None
+    text: str
 
     @property
     def kind(self) -> OperationType:
@@ -69,6 +71,7 @@ class Engine:
         self._persisted = PersistedDocuments(settings)
         self._rules = RULES if settings.introspection else (*RULES, NoSchemaIntrospectionCustomRule)
         self._running = 0
+        self._events = EventResults()
 
     def prepare(self, query: str, operation_name: str | None, document_id: str | None = None) -> Operation:
         """The operation to run, of the text or of a persisted document. RequestRefused when there is none."""
@@ -81,7 +84,7 @@ class Engine:
         if len(named) != 1:
             wanted = f"`{operation_name}`" if operation_name else "one operation, or name which one is meant"
             raise _refused(f"The document must hold {wanted}.", RequestErrorCode.VALIDATION_FAILED)
-        return Operation(document, named[0], operation_name)
+        return Operation(document, named[0], operation_name, text)
 
     def check_price(self, operation: Operation, variables: Mapping[str, object]) -> int:
         """The points of an operation. RequestRefused when it asks for too much at once."""
@@ -132,16 +135,23 @@ class Engine:
     ) -> AsyncIterator[ExecutionResult] | ExecutionResult:
         """Opens a stream of results; an ExecutionResult says why there is none. RateLimited."""
         await context.charge(self.check_price(operation, variables))
-        result = subscribe(
+        executor = AttributeExecutor.build(
             self._schema,
             operation.document,
             context_value=context,
-            variable_values=variables,
+            raw_variable_values=variables,
             operation_name=operation.name,
-            executor_class=AttributeExecutor,
             hide_suggestions=True,
         )
-        return await result if isawaitable(result) else result
+        if isinstance(executor, list):
+            return ExecutionResult(None, executor)
+        assert isinstance(executor, AttributeExecutor)
+        opening = create_source_event_stream(executor)
+        events = await opening if isawaitable(opening) else opening
+        if isinstance(events, ExecutionResult):
+            return events
+        same = fingerprint(operation.text, operation.name, variables)
+        return self._events.each(executor, events, same)
 
     @contextmanager
     def _admitted(self) -> Iterator[None]:

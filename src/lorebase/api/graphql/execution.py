@@ -40,14 +40,25 @@ class _Plan:
     fields: GroupedFieldSet
     attributes: Mapping[str, _Attribute] = field(default_factory=dict)
     rest: GroupedFieldSet = field(default_factory=dict)
+    resolves: bool = False
 
 
 class AttributeExecutor(Executor[Any]):
-    """An executor for one operation; `execute(..., executor_class=AttributeExecutor)`."""
+    """An executor for one operation; `execute(..., executor_class=AttributeExecutor)`.
+
+    `resolved` says whether a resolver was called that does more than to read an attribute.
+    """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._plans: dict[int, _Plan] = {}
+        self.resolved = False
+
+    def for_event(self, event: object) -> AttributeExecutor:
+        """An executor of the same operation for one event of a subscription."""
+        made = self.build_per_event_executor(event)
+        assert isinstance(made, AttributeExecutor)
+        return made
 
     def execute_fields(
         self,
@@ -61,6 +72,7 @@ class AttributeExecutor(Executor[Any]):
         plan = self._plans.get(id(grouped_field_set))
         if plan is None:
             plan = self._plans[id(grouped_field_set)] = _plan(parent_type, grouped_field_set)
+        self.resolved = self.resolved or plan.resolves
         slow = super().execute_fields
         if not plan.attributes:
             return slow(parent_type, source_value, path, grouped_field_set, position_context)
@@ -84,7 +96,18 @@ def _plan(parent_type: GraphQLObjectType, fields: GroupedFieldSet) -> _Plan:
         if attribute is not None:
             attributes[name] = attribute
     rest = {name: details for name, details in fields.items() if name not in attributes}
-    return _Plan(fields, attributes, rest)
+    resolves = not all(_is_mere(parent_type, details[0].node.name.value) for details in rest.values())
+    return _Plan(fields, attributes, rest, resolves)
+
+
+def _is_mere(parent_type: GraphQLObjectType, name: str) -> bool:
+    """Whether a field reads an attribute, names the type, or is the event of a subscription itself."""
+    defined = parent_type.fields.get(name)
+    if defined is None:
+        return name == "__typename"
+    strawberry_field = (defined.extensions or {}).get("strawberry-definition")
+    basic = isinstance(strawberry_field, StrawberryField) and strawberry_field.is_basic_field
+    return defined.subscribe is not None or (basic and not defined.args)
 
 
 def _attribute(defined: GraphQLField) -> _Attribute | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import datetime
-from typing import TypedDict, TypeVar
+from functools import partial
+from typing import TypedDict, TypeVar, cast
 from uuid import UUID
 
 import strawberry
@@ -74,8 +75,17 @@ async def follow(
     events: AsyncGenerator[StoredEvent, None],
     show: Callable[[StoredEvent, str], Shown],
 ) -> AsyncGenerator[Shown, None]:
-    """Shows each event, with loaders that know nothing older; closing it closes the stream behind."""
+    """Shows each event, with loaders that know nothing older; closing it closes the stream behind.
+
+    An event that several follow is read once and so is one object: it is shown once. What is shown holds
+    nothing of the reader, and its cursor is that of the stream.
+    """
     async with aclosing(events):
         async for stored in events:
             context.renew_loaders()
-            yield show(stored, cursors.write(stored.position))
+            made = context.shown.get(stored, (show, cursors.purpose), partial(_show, show, stored, cursors))
+            yield cast("Shown", made)
+
+
+def _show(show: Callable[[StoredEvent, str], Shown], stored: StoredEvent, cursors: StreamCursors) -> Shown:
+    return show(stored, cursors.write(stored.position))

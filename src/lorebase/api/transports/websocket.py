@@ -12,9 +12,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from lorebase.api.graphql.engine import Engine
 from lorebase.api.graphql.errors import FormattedError, RequestRefused, format_errors
+from lorebase.api.graphql.sharing import SharedResult
 from lorebase.api.metrics import Metrics
 from lorebase.api.transports.authentication import ContextFor, read_bearer
 from lorebase.api.transports.origins import is_welcome
+from lorebase.api.transports.patience import SendingWatch
 from lorebase.api.transports.problems import Problem
 from lorebase.api.transports.requests import GraphQLRequest, read_json, request_from
 from lorebase.api.transports.streaming import close_results, failed, result_payload
@@ -103,22 +105,37 @@ class _Connection:
         self._ready = False
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._background: set[asyncio.Future[None]] = set()
-        self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._serving: asyncio.Task[None] | None = None
+        self._ended: Closed | WebSocketDisconnect | None = None
         self._sending = asyncio.Lock()
+        self._watch = SendingWatch(settings.stream_send_timeout_seconds, self._lose_patience)
+        self._pinging: asyncio.TimerHandle | None = None
 
     async def serve(self) -> None:
-        """Reads and pings until the client leaves or something ends the connection; raises what did."""
-        self._background = {asyncio.ensure_future(self._receive_all()), asyncio.ensure_future(self._ping())}
-        done, _ = await asyncio.wait({*self._background, self._closing}, return_when=asyncio.FIRST_COMPLETED)
-        for finished in done:
-            finished.result()
+        """Reads and pings until the client leaves or something ends the connection; raises what did.
+
+        Thousands of sockets wait here: each has this one task, no other one until it runs an operation.
+        """
+        self._serving = serving = asyncio.current_task()
+        self._schedule_ping()
+        try:
+            await self._receive_all()
+        except asyncio.CancelledError:
+            # `_close` cancels the reading to be heard; whoever else cancels means it.
+            if serving is None or self._ended is None or serving.uncancel():
+                raise
+            raise self._ended from None
+        finally:
+            self._serving = None
 
     async def end(self) -> None:
         """Stops everything that still runs for the client; the work itself goes on in the workers."""
+        self._watch.stop()
+        if self._pinging is not None:
+            self._pinging.cancel()
         running = {*self._operations.values(), *self._background}
         for task in running:
             task.cancel()
-        self._closing.cancel()
         if running:
             await asyncio.gather(*running, return_exceptions=True)
 
@@ -201,14 +218,17 @@ class _Connection:
             raise Closed(BAD_MESSAGE, "A complete message needs an id")
         if task := self._operations.pop(name, None):
             task.cancel()
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+            self._remember(task)
+
+    def _remember(self, task: asyncio.Future[None]) -> None:
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _run(self, name: str, request: GraphQLRequest) -> None:
         with trace():
             try:
                 errors = await self._operate(name, request)
-            except (Closed, WebSocketDisconnect) as closed:
+            except WebSocketDisconnect as closed:
                 self._close(closed)
                 return
             except Exception as failure:  # noqa: BLE001 - one operation must not take the others with it
@@ -218,7 +238,7 @@ class _Connection:
             try:
                 await (self._error(name, errors) if errors else self._send({"id": name, "type": "complete"}))
                 self._end_unwelcome(errors)
-            except (Closed, WebSocketDisconnect) as closed:
+            except WebSocketDisconnect as closed:
                 self._close(closed)
 
     async def _operate(self, name: str, request: GraphQLRequest) -> list[FormattedError]:
@@ -256,17 +276,35 @@ class _Connection:
                     )
 
     def _close(self, closed: Closed | WebSocketDisconnect) -> None:
-        if not self._closing.done():
-            self._closing.set_exception(closed)
+        if self._ended is None and self._serving is not None:
+            self._ended = closed
+            self._serving.cancel()
+
+    def _lose_patience(self) -> None:
+        self._close(Closed(SEND_TIMEOUT, "The client reads too slowly"))
+
+    def _schedule_ping(self) -> None:
+        loop, seconds = asyncio.get_running_loop(), self._settings.subscription_keep_alive_seconds
+        self._pinging = loop.call_later(seconds, self._start_ping)
+
+    def _start_ping(self) -> None:
+        if self._ready:
+            self._remember(asyncio.ensure_future(self._ping()))
+        else:
+            self._schedule_ping()
 
     async def _ping(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.subscription_keep_alive_seconds)
-            if self._ready:
-                await self._send({"type": "ping"})
+        try:
+            await self._send({"type": "ping"})
+        except WebSocketDisconnect as gone:
+            self._close(gone)
+        else:
+            self._schedule_ping()
 
     async def _next(self, name: str, result: ExecutionResult) -> None:
-        await self._send({"id": name, "type": "next", "payload": result_payload(result)})
+        payload: object
+        payload = orjson.Fragment(result.json) if isinstance(result, SharedResult) else result_payload(result)
+        await self._send({"id": name, "type": "next", "payload": payload})
 
     async def _error(self, name: str, errors: list[FormattedError]) -> None:
         await self._send({"id": name, "type": "error", "payload": errors})
@@ -274,11 +312,10 @@ class _Connection:
     async def _send(self, message: Mapping[str, object]) -> None:
         text = orjson.dumps(message).decode()
         try:
-            async with asyncio.timeout(self._settings.stream_send_timeout_seconds), self._sending:
-                if self._websocket.application_state is WebSocketState.CONNECTED:
-                    await self._websocket.send_text(text)
-        except TimeoutError as error:
-            raise Closed(SEND_TIMEOUT, "The client reads too slowly") from error
+            async with self._sending:
+                with self._watch:
+                    if self._websocket.application_state is WebSocketState.CONNECTED:
+                        await self._websocket.send_text(text)
         except RuntimeError as error:
             raise WebSocketDisconnect from error
 
