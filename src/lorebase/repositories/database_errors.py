@@ -35,7 +35,16 @@ _DATABASE_EXCEPTIONS = (
     PoolTimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
+)
+# The driver lost its place in the protocol, or meets a connection that the server is ending.
+_BROKEN = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    PendingRollbackError,
+    PoolTimeoutError,
 )
 
 
@@ -54,14 +63,14 @@ def translated_errors() -> Iterator[None]:
 
 def translate(error: Exception) -> LorebaseError | None:
     """Our error for the driver's; None for a mistake in a statement, whose message quotes no values."""
-    if any(isinstance(cause, UnicodeEncodeError) for cause in _chain(_cause(error))):
+    if any(isinstance(cause, UnicodeEncodeError) for cause in _chain(cause_of(error))):
         return _unreadable_text()
     state = sqlstate(error)
     if state is None:
         return _without_state(error)
     if state.startswith(_OUT_OF_REACH):
         return unavailable(state)
-    if state in _BUSY or isinstance(_cause(error), asyncpg.InvalidCachedStatementError):
+    if state in _BUSY or isinstance(cause_of(error), asyncpg.InvalidCachedStatementError):
         return Transient("The database is busy. Try again.", code=ErrorCode.OVERLOADED)
     return _refused_values(error, state)
 
@@ -82,8 +91,8 @@ def _refused_values(error: Exception, state: str) -> LorebaseError | None:
 
 
 def _without_state(error: Exception) -> LorebaseError | None:
-    cause = _cause(error)
-    if isinstance(cause, (asyncpg.InterfaceError, OSError, PoolTimeoutError, PendingRollbackError)):
+    cause = cause_of(error)
+    if isinstance(cause, _BROKEN):
         return unavailable(type(cause).__name__)
     return None
 
@@ -112,7 +121,8 @@ def sqlstate(error: Exception) -> str | None:
     return value if value else None
 
 
-def _cause(error: Exception) -> BaseException:
+def cause_of(error: BaseException) -> BaseException:
+    """What asyncpg raised, beneath what SQLAlchemy made of it."""
     adapted = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     return adapted.__cause__ or adapted
 
@@ -125,5 +135,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _cause_attribute(error: Exception, name: str) -> str | None:
-    value = getattr(_cause(error), name, None)
+    value = getattr(cause_of(error), name, None)
     return value if isinstance(value, str) else None
