@@ -12,19 +12,22 @@ from lorebase.schemas.retention import CachedVectorKey, LivePassage
 from tests.fakes.memory.documents import TOMBSTONES, is_there
 from tests.fakes.memory.state import State
 
-_REMOVED_KINDS = {JobKind.ANSWER, JobKind.DELETE, JobKind.INGEST, JobKind.SYNC_METADATA}
+_REMOVED_KINDS = {
+    JobKind.ANSWER,
+    JobKind.DELETE,
+    JobKind.EVALUATE,
+    JobKind.INGEST,
+    JobKind.SYNC_METADATA,
+}
 
 
 class MemoryRetention:
-    """See ports/retention.py. Transactions run one after another, so it is always one's turn."""
+    """See ports/retention.py."""
 
     def __init__(self, state: State, workspace_id: UUID, now: datetime) -> None:
         self._state = state
         self._workspace_id = workspace_id
         self._now = now
-
-    async def take_turn(self) -> bool:
-        return True
 
     async def remove_documents(self, age: timedelta, limit: int) -> int:
         old = [
@@ -75,6 +78,7 @@ class MemoryRetention:
 
     async def remove_jobs(self, age: timedelta, limit: int) -> int:
         needed = {answer.job_id for answer in self._state.answers.values()}
+        needed |= {run.job_id for run in self._state.evaluation_runs.values()}
         old = [
             job
             for job in self._state.jobs.values()

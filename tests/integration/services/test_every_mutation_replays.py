@@ -16,10 +16,12 @@ from lorebase.api.graphql.nodes import global_id
 from lorebase.api.graphql.schema import NODE_TYPES, build_schema, core_schema
 from lorebase.core.ids import new_id
 from lorebase.schemas.answers import Ask, Asked
+from lorebase.schemas.evaluations import CreateEvaluationSet, NewCase, Relevance
 from lorebase.schemas.jobs import Job
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase
 from lorebase.schemas.search import SearchRequest
 from lorebase.services.answers import AnswerService
+from lorebase.services.evaluations import EvaluationService
 from lorebase.services.workspaces import WorkspaceService
 from tests.factories import Tenant
 from tests.fakes.world import World
@@ -38,13 +40,15 @@ class Services:
         world = self.world
         self.documents, self.jobs, self.knowledge_bases = world.documents, world.jobs, world.bases
         self.workspaces = WorkspaceService(units=world.units, clock=world.clock, settings=world.settings)
-        self.answers = AnswerService(
-            units=world.units,
-            queue=world.queue,
-            events=world.events,
-            settings=world.settings,
-            clock=world.clock,
-        )
+        parts = {
+            "units": world.units,
+            "queue": world.queue,
+            "events": world.events,
+            "settings": world.settings,
+            "clock": world.clock,
+        }
+        self.answers = AnswerService(**parts)  # type: ignore[arg-type]
+        self.evaluations = EvaluationService(**parts)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -77,6 +81,13 @@ class Desk:
     async def asked(self) -> Asked:
         search = SearchRequest(knowledge_base_ids=(self.tenant.knowledge_base.id,), query="")
         return await self.services.answers.ask(self.tenant.principal, Ask(question="How?", retrieval=search))
+
+    async def evaluation_set(self) -> str:
+        case = NewCase(query="How?", relevant=(Relevance(external_id="a"),))
+        base_id = self.tenant.knowledge_base.id
+        command = CreateEvaluationSet(knowledge_base_id=base_id, name=str(new_id()), cases=(case,))
+        made = await self.services.evaluations.create_set(self.tenant.principal, command)
+        return self.id_of("EvaluationSet", made)
 
     async def key(self) -> str:
         created, _ = await self.services.workspaces.create_key(
@@ -128,6 +139,16 @@ def on(make: Callable[[Desk], Awaitable[str]], **fields: Any) -> Prepare:
     return prepare
 
 
+def on_a_set(**fields: Any) -> Prepare:
+    """The same asked of two evaluation sets."""
+
+    async def prepare(desk: Desk) -> Inputs:
+        one, two = await desk.evaluation_set(), await desk.evaluation_set()
+        return {"evaluationSetId": one, **fields}, {"evaluationSetId": two, **fields}
+
+    return prepare
+
+
 def fresh(make: Callable[[Desk, str], dict[str, Any]]) -> Prepare:
     """Two new objects that differ by a word."""
 
@@ -157,7 +178,9 @@ async def conversation(desk: Desk) -> str:
     return desk.id_of("Conversation", (await desk.asked()).conversation)
 
 
+QUESTION = {"query": "How?", "relevant": [{"externalId": "a"}]}
 CASES: dict[str, Prepare] = {
+    "addEvaluationCases": on_a_set(cases=[QUESTION]),
     "ask": fresh(
         lambda desk, word: {
             "workspaceId": workspace(desk),
@@ -170,6 +193,9 @@ CASES: dict[str, Prepare] = {
     "createApiKey": fresh(
         lambda desk, word: {"workspaceId": workspace(desk), "name": word, "scopes": ["READ"]}
     ),
+    "createEvaluationSet": fresh(
+        lambda desk, word: {"knowledgeBaseId": base(desk), "name": word, "cases": [QUESTION]}
+    ),
     "createKnowledgeBase": fresh(
         lambda desk, word: {
             "workspaceId": workspace(desk),
@@ -179,9 +205,11 @@ CASES: dict[str, Prepare] = {
     ),
     "deleteConversation": on(conversation),
     "deleteDocument": on(Desk.document),
+    "deleteEvaluationSet": on(Desk.evaluation_set),
     "deleteKnowledgeBase": on(Desk.base),
     "retryJob": on(Desk.cancelled_job),
     "revokeApiKey": on(Desk.key),
+    "runEvaluation": on_a_set(),
     "updateDocument": on(Desk.document, title="New"),
     "updateKnowledgeBase": on(Desk.base, name="New"),
     "upsertDocument": fresh(
