@@ -88,6 +88,7 @@ async def add_run(uow: UnitOfWork, of: EvaluationSet, index_id: UUID, age: int =
         lane=JobLane.DOCUMENTS,
         subject_type=JobSubjectType.EVALUATION_RUN,
         subject_id=run_id,
+        parameters={"knowledge_base_id": str(of.knowledge_base_id)},
     )
     await uow.jobs.add(job)
     run = EvaluationRun(
@@ -192,9 +193,7 @@ class EvaluationsContract:
             assert await uow.evaluations.count_sets(base) == 0
             assert await uow.evaluations.count_runs(knowledge_base_id=base, set_id=None) == 0
             assert (await uow.evaluations.set_page(base, PageRequest(limit=5))).items == ()
-            page = await uow.evaluations.run_page(
-                PageRequest(limit=5), knowledge_base_id=base, set_id=one.id
-            )
+            page = await uow.evaluations.run_page(PageRequest(limit=5), knowledge_base_id=base, set_id=one.id)
             assert page.items == ()
             for missing in (
                 uow.evaluations.get_set(one.id, lock=True),

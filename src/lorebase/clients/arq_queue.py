@@ -12,6 +12,7 @@ import orjson
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from lorebase.schemas.jobs import JobLane
@@ -73,11 +74,19 @@ class ArqJobQueue:
                     self._pool = await create_pool(
                         self._settings, job_serializer=_serialise, expires_extra_ms=HINT_LIFE_MILLISECONDS
                     )
-                await call(self._pool)
+                await _twice(call, self._pool)
         except (RedisError, OSError, TimeoutError) as error:
             logger.warning(
                 "hint not sent, the sweeper will find the job", extra={"error": type(error).__name__}
             )
+
+
+async def _twice(call: Callable[[ArqRedis], Awaitable[object]], pool: ArqRedis) -> None:
+    # A pooled connection may have died unseen (a restart of Redis). What is asked may be asked again.
+    try:
+        await call(pool)
+    except RedisConnectionError:
+        await call(pool)
 
 
 async def run_worker(

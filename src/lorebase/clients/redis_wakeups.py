@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from lorebase.clients.redis_connection import open_redis
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ class StreamWakeups:
     """Watches all followed streams over one connection; a slow follower costs an event flag, not a queue."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis: Redis = Redis.from_url(redis_url, socket_connect_timeout=2)
+        self._redis = open_redis(redis_url)
         self._followers: dict[str, set[asyncio.Event]] = {}
         self._last: dict[str, str] = {}
         self._changed = asyncio.Event()
