@@ -38,13 +38,15 @@ _DATABASE_EXCEPTIONS = (
     asyncpg.InternalClientError,
     OSError,
 )
-# The driver lost its place in the protocol, or meets a connection that the server is ending.
-_BROKEN = (
+# A server that is killed in the middle of an answer leaves asyncpg's protocol in a state of its own, and what
+# is asked next (a rollback as a rule) is refused with an InternalClientError. So it is when asyncpg has read why
+# the server ends the connection, and not yet the end of it.
+_LOST_CONNECTIONS = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,
-    PendingRollbackError,
     PoolTimeoutError,
+    PendingRollbackError,
 )
 
 
@@ -92,7 +94,7 @@ def _refused_values(error: Exception, state: str) -> LorebaseError | None:
 
 def _without_state(error: Exception) -> LorebaseError | None:
     cause = cause_of(error)
-    if isinstance(cause, _BROKEN):
+    if isinstance(cause, _LOST_CONNECTIONS):
         return unavailable(type(cause).__name__)
     return None
 

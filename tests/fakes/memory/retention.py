@@ -7,18 +7,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from lorebase.schemas.documents import DocumentStatus
-from lorebase.schemas.jobs import Job, JobKind, JobSubjectType
+from lorebase.schemas.jobs import Job, JobSubjectType
 from lorebase.schemas.retention import CachedVectorKey, LivePassage
 from tests.fakes.memory.documents import TOMBSTONES, is_there
 from tests.fakes.memory.state import State
-
-_REMOVED_KINDS = {
-    JobKind.ANSWER,
-    JobKind.DELETE,
-    JobKind.EVALUATE,
-    JobKind.INGEST,
-    JobKind.SYNC_METADATA,
-}
 
 
 class MemoryRetention:
@@ -78,12 +70,12 @@ class MemoryRetention:
 
     async def remove_jobs(self, age: timedelta, limit: int) -> int:
         needed = {answer.job_id for answer in self._state.answers.values()}
+        needed |= {index.job_id for index in self._state.indexes.values() if index.job_id is not None}
         needed |= {run.job_id for run in self._state.evaluation_runs.values()}
         old = [
             job
             for job in self._state.jobs.values()
             if job.workspace_id == self._workspace_id
-            and job.kind in _REMOVED_KINDS
             and job.finished_at is not None
             and job.finished_at < self._now - age
             and job.id not in needed

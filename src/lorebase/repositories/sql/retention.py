@@ -31,13 +31,12 @@ _EMPTY_KNOWLEDGE_BASES = text(
     """
 )
 
-# Jobs of other kinds are the history of something that stays.
+# What an answer, an index or an evaluation came from is its history, and stays as long.
 _REMOVE_JOBS = text(
     """
     DELETE FROM jobs WHERE id IN (
         SELECT old.id FROM jobs AS old
         WHERE old.finished_at < statement_timestamp() - CAST(:age AS interval)
-          AND old.kind IN ('ANSWER', 'DELETE', 'EVALUATE', 'INGEST', 'SYNC_METADATA')
           AND NOT EXISTS (SELECT FROM answers WHERE answers.job_id = old.id)
           AND NOT EXISTS (SELECT FROM embedding_indexes WHERE embedding_indexes.job_id = old.id)
           AND NOT EXISTS (SELECT FROM evaluation_runs WHERE evaluation_runs.job_id = old.id)
