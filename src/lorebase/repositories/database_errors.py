@@ -39,8 +39,8 @@ _DATABASE_EXCEPTIONS = (
     OSError,
 )
 # A server that is killed in the middle of an answer leaves asyncpg's protocol in a state of its own, and what
-# is asked next (a rollback as a rule) is refused with an InternalClientError. So it is when asyncpg has read why
-# the server ends the connection, and not yet the end of it.
+# is asked next (a rollback as a rule) is refused with an InternalClientError. The same happens when asyncpg
+# has read why the server ends a connection, and not yet the end of it.
 _LOST_CONNECTIONS = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
