@@ -15,7 +15,7 @@ from graphql import GraphQLObjectType, get_named_type
 from lorebase.api.graphql.context import Context
 from lorebase.api.graphql.nodes import global_id
 from lorebase.api.graphql.schema import NODE_TYPES, build_schema, core_schema
-from lorebase.core.ids import new_id
+from lorebase.core.ids import NO_WORKSPACE, new_id
 from lorebase.schemas.answers import Ask, Asked
 from lorebase.schemas.embeddings import EmbeddingModel, ReindexKnowledgeBase
 from lorebase.schemas.evaluations import CreateEvaluationSet, NewCase, Relevance
@@ -201,7 +201,7 @@ async def conversation(desk: Desk) -> str:
 
 
 async def reindex(desk: Desk) -> Inputs:
-    model = str(global_id("EmbeddingModel", desk.tenant.workspace.id, desk.other_model.id))
+    model = str(global_id("EmbeddingModel", NO_WORKSPACE, desk.other_model.id))
     return await on(Desk.base, embeddingModelId=model)(desk)
 
 
