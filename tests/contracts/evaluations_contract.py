@@ -20,7 +20,7 @@ from lorebase.schemas.evaluations import (
     Interval,
     Relevance,
 )
-from lorebase.schemas.jobs import JobKind, JobLane, JobSubjectType, NewJob
+from lorebase.schemas.jobs import JobKind, JobLane, JobStatus, JobSubjectType, NewJob
 from lorebase.schemas.pagination import PageRequest
 from lorebase.schemas.search import SearchMode
 
@@ -88,6 +88,7 @@ async def add_run(uow: UnitOfWork, of: EvaluationSet, index_id: UUID, age: int =
         lane=JobLane.DOCUMENTS,
         subject_type=JobSubjectType.EVALUATION_RUN,
         subject_id=run_id,
+        parameters={"knowledge_base_id": str(of.knowledge_base_id)},
     )
     await uow.jobs.add(job)
     run = EvaluationRun(
@@ -146,6 +147,64 @@ class EvaluationsContract:
             assert await uow.evaluations.count_sets(base) == 2
             assert await uow.evaluations.count_sets(new_id()) == 0
             assert {held.id for held in await uow.evaluations.get_sets([old.id, new_id()])} == {old.id}
+
+    async def test_a_set_is_removed_with_all_in_it_and_its_open_runs_are_stopped(
+        self, units: UnitOfWorkFactory, place: Place
+    ) -> None:
+        case = a_case(1)
+        async with units.for_workspace(place.workspace_id) as uow:
+            gone, kept = await add_set(uow, place, "gone"), await add_set(uow, place, "kept")
+            await uow.evaluations.add_cases(gone.id, [case])
+            run, other = await add_run(uow, gone, place.index_id), await add_run(uow, gone, place.index_id)
+            left = await add_run(uow, kept, place.index_id)
+            await uow.evaluations.add_results(run.id, [a_result(case)])
+            await uow.jobs.request_cancel(other.job_id)
+            await uow.commit()
+        async with units.for_workspace(place.workspace_id) as uow:
+            [stopped] = await uow.evaluations.remove_set(gone.id)
+            assert (stopped.id, stopped.status, stopped.cancel_requested) == (
+                run.job_id,
+                JobStatus.CANCELLED,
+                True,
+            )
+            await uow.commit()
+        async with units.for_workspace(place.workspace_id) as uow:
+            assert await uow.evaluations.get_sets([gone.id, kept.id]) == [kept]
+            assert await uow.evaluations.get_runs([run.id, other.id, left.id]) == [left]
+            assert await uow.evaluations.results(run.id) == []
+            assert await uow.evaluations.cases_after(gone.id, 0, 10) == []
+            assert (await uow.jobs.get(left.job_id)).status is JobStatus.QUEUED
+            with pytest.raises(NotFound):
+                await uow.evaluations.remove_set(gone.id)
+            assert (await add_set(uow, place, "gone")).name == "gone"
+
+    async def test_of_a_deleted_knowledge_base_nothing_is_shown_and_all_is_removed_in_steps(
+        self, units: UnitOfWorkFactory, place: Place
+    ) -> None:
+        base = place.knowledge_base_id
+        async with units.for_workspace(place.workspace_id) as uow:
+            one, two = await add_set(uow, place, "one"), await add_set(uow, place, "two")
+            runs = [await add_run(uow, held, place.index_id) for held in (one, one, two)]
+            await uow.removals.hide(base, None)
+            await uow.commit()
+        async with units.for_workspace(place.workspace_id) as uow:
+            assert await uow.evaluations.get_sets([one.id, two.id]) == []
+            assert await uow.evaluations.get_runs([run.id for run in runs]) == []
+            assert await uow.evaluations.count_sets(base) == 0
+            assert await uow.evaluations.count_runs(knowledge_base_id=base, set_id=None) == 0
+            assert (await uow.evaluations.set_page(base, PageRequest(limit=5))).items == ()
+            page = await uow.evaluations.run_page(PageRequest(limit=5), knowledge_base_id=base, set_id=one.id)
+            assert page.items == ()
+            for missing in (
+                uow.evaluations.get_set(one.id, lock=True),
+                uow.evaluations.get_run(runs[0].id),
+                uow.evaluations.complete_run(runs[0].id, METRICS),
+                uow.evaluations.remove_set(one.id),
+            ):
+                with pytest.raises(NotFound):
+                    await missing
+            removed = [await uow.removals.remove_evaluations(base, 2) for _ in range(4)]
+            assert removed == [2, 1, 2, 0]
 
     async def test_another_workspace_sees_nothing(self, units: UnitOfWorkFactory, place: Place) -> None:
         async with units.for_workspace(place.workspace_id) as uow:

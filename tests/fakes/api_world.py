@@ -28,7 +28,8 @@ class FakeJob:
 
     def as_json(self) -> Json:
         progress = {"stage": None, "completed": 0, "total": None}
-        return {"__typename": "Job", **vars(self), "kind": "INGEST", "attempt": 1, "progress": progress}
+        facts = {"kind": "INGEST", "attempt": 1, "createdAt": STARTED_AT, "progress": progress}
+        return {"__typename": "Job", **vars(self), **facts}
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import orjson
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from lorebase.schemas.jobs import HINTED_LANES, JobLane
@@ -21,13 +23,20 @@ logger = logging.getLogger(__name__)
 HINT = "run_job"
 CANCEL_CHANNEL = "lorebase:cancel"
 REDIS_SECONDS = 1.0
-POLL_SECONDS = 0.04
+BUSY_POLL_SECONDS = 0.04
+# A signal tells of each hint, so looking by itself is for those that were missed.
+IDLE_POLL_SECONDS = 1.0
 HINT_LIFE_MILLISECONDS = 3_600_000
 
 
 def queue_name(lane: JobLane) -> str:
     """The ARQ queue of a lane."""
     return f"lorebase:queue:{lane.value}"
+
+
+def wake_channel(lane: JobLane) -> str:
+    """Where each hint of a lane is signalled, so that idle workers need not ask all the time."""
+    return f"lorebase:wake:{lane.value}"
 
 
 def _redis_settings(redis_url: str) -> RedisSettings:
@@ -67,6 +76,7 @@ class ArqJobQueue:
 
     async def _enqueue(self, pool: ArqRedis, job_id: UUID, fence: int, lane: JobLane) -> None:
         await pool.enqueue_job(HINT, str(job_id), _job_id=f"{job_id}:{fence}", _queue_name=queue_name(lane))
+        await pool.publish(wake_channel(lane), b"")
 
     async def _quietly(self, call: Callable[[ArqRedis], Awaitable[object]]) -> None:
         try:
@@ -75,11 +85,45 @@ class ArqJobQueue:
                     self._pool = await create_pool(
                         self._settings, job_serializer=_serialise, expires_extra_ms=HINT_LIFE_MILLISECONDS
                     )
-                await call(self._pool)
+                await _twice(call, self._pool)
         except (RedisError, OSError, TimeoutError) as error:
             logger.warning(
                 "hint not sent, the sweeper will find the job", extra={"error": type(error).__name__}
             )
+
+
+async def _twice(call: Callable[[ArqRedis], Awaitable[object]], pool: ArqRedis) -> None:
+    # A pooled connection may have died unseen (a restart of Redis). What is asked may be asked again.
+    try:
+        await call(pool)
+    except RedisConnectionError:
+        await call(pool)
+
+
+class _SignalledWorker(Worker):
+    """Looks for hints when it is signalled, often while it has work, and seldom otherwise."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._signalled = asyncio.Event()
+
+    def signal(self, _content: bytes) -> None:
+        """Makes it look now."""
+        self._signalled.set()
+
+    async def main(self) -> None:
+        """Serves hints until cancelled."""
+        self._pool = await create_pool(
+            self.redis_settings, job_deserializer=self.job_deserializer, job_serializer=self.job_serializer
+        )
+        self.ctx["redis"] = self._pool
+        while True:
+            self._signalled.clear()
+            await self._poll_iteration()
+            pause = BUSY_POLL_SECONDS if self.tasks else IDLE_POLL_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._signalled.wait()
 
 
 async def run_worker(
@@ -90,7 +134,7 @@ async def run_worker(
     async def handle(ctx: dict[str, Any], job_id: str) -> None:
         await run(UUID(job_id))
 
-    worker = Worker(
+    worker = _SignalledWorker(
         functions=[func(cast("WorkerCoroutine", handle), name=HINT, keep_result=0, max_tries=1)],
         redis_settings=_redis_settings(redis_url),
         queue_name=queue_name(lane),
@@ -98,7 +142,6 @@ async def run_worker(
         max_jobs=concurrency,
         # Leases in PostgreSQL bound the work; ARQ's own timeout must never be the one to end it.
         job_timeout=24 * 3600,
-        poll_delay=POLL_SECONDS,
         keep_result=0,
         max_tries=1,
         job_serializer=_serialise,
@@ -106,9 +149,18 @@ async def run_worker(
         expires_extra_ms=HINT_LIFE_MILLISECONDS,
         log_results=False,
     )
+    works = {
+        asyncio.create_task(worker.main()),
+        asyncio.create_task(_listen(redis_url, wake_channel(lane), worker.signal)),
+    }
     try:
-        await worker.main()
+        ended, _ = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
+        for work in ended:
+            work.result()
     finally:
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
         for task in worker.tasks.values():
             task.cancel()
         await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
@@ -118,13 +170,22 @@ async def run_worker(
 
 async def listen_for_cancels(redis_url: str, notice: Callable[[UUID], None]) -> None:
     """Passes cancel hints on until cancelled; raises when Redis goes away, to be started again."""
+
+    def hear(content: bytes) -> None:
+        if (job_id := _id_in(content)) is not None:
+            notice(job_id)
+
+    await _listen(redis_url, CANCEL_CHANNEL, hear)
+
+
+async def _listen(redis_url: str, channel: str, hear: Callable[[bytes], None]) -> None:
     pool = ArqRedis.from_url(redis_url)
     try:
-        async with pool.pubsub() as channel:
-            await channel.subscribe(CANCEL_CHANNEL)
-            async for message in channel.listen():
-                if message["type"] == "message" and (job_id := _id_in(message["data"])) is not None:
-                    notice(job_id)
+        async with pool.pubsub() as subscription:
+            await subscription.subscribe(channel)
+            async for message in subscription.listen():
+                if message["type"] == "message":
+                    hear(message["data"])
     finally:
         await pool.aclose()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from lorebase.clients.process_rate_limiter import ProcessRateLimiter
+from lorebase.clients.redis_connection import open_redis
 from lorebase.ports.clock import Clock
 from lorebase.ports.rate_limiter import WINDOW_SECONDS
 from lorebase.schemas.rate_limits import Taken
@@ -37,9 +37,7 @@ class RedisRateLimiter:
     """Implements the RateLimiter port."""
 
     def __init__(self, redis_url: str, clock: Clock) -> None:
-        self._redis: Redis = Redis.from_url(
-            redis_url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
-        )
+        self._redis = open_redis(redis_url, answer_seconds=TIMEOUT_SECONDS, connect_seconds=TIMEOUT_SECONDS)
         self._take = self._redis.register_script(TAKE)
         self._clock = clock
         self._alone = ProcessRateLimiter(clock)

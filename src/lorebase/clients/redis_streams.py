@@ -10,9 +10,9 @@ from typing import Any, cast
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from lorebase.clients.redis_connection import open_redis
 from lorebase.clients.redis_wakeups import PROBE_SECONDS, StreamWakeups, meta_of
 from lorebase.core.errors import ErrorCode, LeaseLost, Unavailable
 from lorebase.schemas.events import (
@@ -26,6 +26,7 @@ from lorebase.schemas.events import (
 
 _Place = tuple[StreamKind, UUID, StreamPosition | None, int]
 
+ANSWER_SECONDS = 5.0
 EVENT = TypeAdapter[StreamEvent](StreamEvent)
 
 # Mints the sequence, checks the fence and appends in one step. A stream without its `meta` was lost: it
@@ -59,7 +60,7 @@ class RedisEventStream:
     def __init__(
         self, redis_url: str, *, max_events: int, expire_seconds: int, probe_seconds: float = PROBE_SECONDS
     ) -> None:
-        self._redis: Redis = Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=2)
+        self._redis = open_redis(redis_url, answer_seconds=ANSWER_SECONDS)
         self._max_events = max_events
         self._expire_seconds = expire_seconds
         self._append = self._redis.register_script(APPEND)

@@ -8,8 +8,9 @@ import time
 from collections.abc import AsyncGenerator, Collection
 from typing import NamedTuple
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from lorebase.clients.redis_connection import open_redis
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +65,7 @@ class StreamWakeups:
     """
 
     def __init__(self, redis_url: str, *, probe_seconds: float = PROBE_SECONDS) -> None:
-        self._redis: Redis = Redis.from_url(
-            redis_url, socket_connect_timeout=2, socket_timeout=SOCKET_SECONDS
-        )
+        self._redis = open_redis(redis_url, answer_seconds=SOCKET_SECONDS)
         self._probe_seconds = probe_seconds
         self._probe_due = 0.0
         self._followers: dict[str, set[_Follower]] = {}

@@ -191,7 +191,7 @@ class WorkerSettings(_Group):
         24.0, description="Age at which bytes that no document took may be removed."
     )
     retention_seconds: Annotated[float, Field(gt=0)] = Field(
-        3600.0, description="How often old rows are looked for."
+        3600.0, description="Pause between removals of old rows, over all workers."
     )
     tombstone_days: Annotated[float, Field(gt=0)] = Field(
         30.0, description="How long a deletion's receipt is kept after its end."

@@ -13,11 +13,12 @@ from lorebase.schemas.evaluations import (
     EvaluationRun,
     EvaluationSet,
 )
+from lorebase.schemas.jobs import Job
 from lorebase.schemas.pagination import Page, PageRequest
 
 
 class EvaluationRepository(Protocol):
-    """Evaluations of the workspace of the unit of work."""
+    """Evaluations of the workspace of the unit of work; none of a deleted knowledge base."""
 
     async def add_set(self, evaluation_set: EvaluationSet) -> None:
         """Adds it without questions. Conflict when its knowledge base has one of this name."""
@@ -37,6 +38,13 @@ class EvaluationRepository(Protocol):
 
     async def count_sets(self, knowledge_base_id: UUID) -> int:
         """Their number, capped."""
+        ...
+
+    async def remove_set(self, set_id: UUID) -> list[Job]:
+        """Removes it with its questions, runs and results, or NotFound.
+
+        Asks the open jobs of its runs to stop, and returns those.
+        """
         ...
 
     async def add_cases(self, set_id: UUID, cases: Sequence[EvaluationCase]) -> EvaluationSet:

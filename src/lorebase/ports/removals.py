@@ -44,6 +44,10 @@ class RemovalRepository(Protocol):
         """The next documents that are DELETING, by id."""
         ...
 
+    async def remove_evaluations(self, knowledge_base_id: UUID, limit: int) -> int:
+        """Removes the next runs of evaluations with their results, then the next sets; how many."""
+        ...
+
     async def finish(self, knowledge_base_id: UUID) -> None:
         """Only the tombstone stays; completes the receipt."""
         ...

@@ -13,10 +13,6 @@ from lorebase.schemas.retention import CachedVectorKey, LivePassage
 class RetentionRepository(Protocol):
     """Old rows of the workspace of the unit of work. Ages are counted by the database's clock."""
 
-    async def take_turn(self) -> bool:
-        """Whether no other process removes old rows of this workspace, until the transaction ends."""
-        ...
-
     async def remove_documents(self, age: timedelta, limit: int) -> int:
         """Removes tombstones of documents deleted so long ago, with their receipts; how many."""
         ...
@@ -32,7 +28,8 @@ class RetentionRepository(Protocol):
     async def remove_jobs(self, age: timedelta, limit: int) -> int:
         """Removes jobs that ended so long ago; how many.
 
-        The newest job of a document that exists stays, and so does the job of an answer or an index.
+        The newest job of a document that exists stays, and so does the job of an answer, an index or
+        an evaluation run.
         """
         ...
 

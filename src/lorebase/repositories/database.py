@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy import text
-from sqlalchemy.engine import URL, make_url
+import asyncpg
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from lorebase.core.config import Settings
 from lorebase.core.errors import Conflict, Permanent
-from lorebase.repositories.database_errors import translated_errors
+from lorebase.repositories.database_errors import cause_of, translated_errors
 
 OLDEST_VERSION = 16
 TENANT_ROLE = "lorebase_tenant"
@@ -29,7 +30,7 @@ def create_engine(url: str, settings: Settings, wait_seconds: float = _CONNECT_S
     `wait_seconds` bounds how long a unit of work waits for one of them.
     They are not probed when taken: a unit of work whose first statement finds a dead one takes another.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=settings.database_pool_size,
         max_overflow=0,
@@ -47,6 +48,15 @@ def create_engine(url: str, settings: Settings, wait_seconds: float = _CONNECT_S
             },
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _give_up_what_broke)
+    return engine
+
+
+def _give_up_what_broke(context: ExceptionContext) -> None:
+    # A server that ends a connection says so first. When asyncpg has read that and not yet the end, it counts
+    # the connection as open and yet can send nothing over it any more.
+    if isinstance(cause_of(context.original_exception), asyncpg.InternalClientError):
+        context.is_disconnect = True
 
 
 def create_owner_engine(url: str) -> AsyncEngine:

@@ -38,9 +38,9 @@ _DATABASE_EXCEPTIONS = (
     asyncpg.InternalClientError,
     OSError,
 )
-
 # A server that is killed in the middle of an answer leaves asyncpg's protocol in a state of its own, and what
-# is asked next (a rollback as a rule) is refused with an InternalClientError.
+# is asked next (a rollback as a rule) is refused with an InternalClientError. The same happens when asyncpg
+# has read why the server ends a connection, and not yet the end of it.
 _LOST_CONNECTIONS = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
@@ -65,14 +65,14 @@ def translated_errors() -> Iterator[None]:
 
 def translate(error: Exception) -> LorebaseError | None:
     """Our error for the driver's; None for a mistake in a statement, whose message quotes no values."""
-    if any(isinstance(cause, UnicodeEncodeError) for cause in _chain(_cause(error))):
+    if any(isinstance(cause, UnicodeEncodeError) for cause in _chain(cause_of(error))):
         return _unreadable_text()
     state = sqlstate(error)
     if state is None:
         return _without_state(error)
     if state.startswith(_OUT_OF_REACH):
         return unavailable(state)
-    if state in _BUSY or isinstance(_cause(error), asyncpg.InvalidCachedStatementError):
+    if state in _BUSY or isinstance(cause_of(error), asyncpg.InvalidCachedStatementError):
         return Transient("The database is busy. Try again.", code=ErrorCode.OVERLOADED)
     return _refused_values(error, state)
 
@@ -93,7 +93,7 @@ def _refused_values(error: Exception, state: str) -> LorebaseError | None:
 
 
 def _without_state(error: Exception) -> LorebaseError | None:
-    cause = _cause(error)
+    cause = cause_of(error)
     if isinstance(cause, _LOST_CONNECTIONS):
         return unavailable(type(cause).__name__)
     return None
@@ -123,7 +123,8 @@ def sqlstate(error: Exception) -> str | None:
     return value if value else None
 
 
-def _cause(error: Exception) -> BaseException:
+def cause_of(error: BaseException) -> BaseException:
+    """What asyncpg raised, beneath what SQLAlchemy made of it."""
     adapted = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     return adapted.__cause__ or adapted
 
@@ -136,5 +137,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _cause_attribute(error: Exception, name: str) -> str | None:
-    value = getattr(_cause(error), name, None)
+    value = getattr(cause_of(error), name, None)
     return value if isinstance(value, str) else None

@@ -26,7 +26,7 @@ async def accept_run(
     await _check_baseline(uow, command, measured)
     index_id = await _index(uow, command, measured)
     run_id = new_id()
-    job = await uow.jobs.add(_job(run_id))
+    job = await uow.jobs.add(_job(run_id, measured.knowledge_base_id))
     run = EvaluationRun(
         id=run_id,
         workspace_id=uow.workspace_id,
@@ -64,7 +64,7 @@ async def _index(uow: UnitOfWork, command: RunEvaluation, measured: EvaluationSe
     return command.index_id
 
 
-def _job(run_id: UUID) -> NewJob:
+def _job(run_id: UUID, knowledge_base_id: UUID) -> NewJob:
     return NewJob(
         id=new_id(),
         kind=JobKind.EVALUATE,
@@ -72,4 +72,6 @@ def _job(run_id: UUID) -> NewJob:
         subject_type=JobSubjectType.EVALUATION_RUN,
         subject_id=run_id,
         trace_id=current_trace_id(),
+        # By this the deletion of a knowledge base finds the jobs to stop.
+        parameters={"knowledge_base_id": str(knowledge_base_id)},
     )

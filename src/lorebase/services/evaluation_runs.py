@@ -104,19 +104,27 @@ class EvaluationHandler:
 
     async def _keep(self, job: Job, run: EvaluationRun, results: Sequence[CaseResult]) -> None:
         async with self._units.for_workspace(job.workspace_id) as uow:
-            if not await uow.jobs.start(job.id, job.fence):
-                raise LeaseLost("Another worker has the job.")
+            await _hold(uow, job)
             await uow.evaluations.add_results(run.id, results)
             await uow.commit()
 
     async def _complete(self, job: Job, run: EvaluationRun) -> Job:
         async with self._units.for_workspace(job.workspace_id) as uow:
             results = await uow.evaluations.results(run.id)
+        if not results:
+            raise NotFound("The evaluation set is gone.")
         metrics = summarise(results)
         async with self._units.for_workspace(job.workspace_id) as uow:
+            # The job before the run, in the order of whoever removes a set: nobody waits in a circle.
+            await _hold(uow, job)
             await uow.evaluations.complete_run(run.id, metrics)
             ended = await uow.jobs.succeed(job.id, job.fence)
             if ended is None:
                 raise LeaseLost("Another worker has the job.")
             await uow.commit()
         return ended
+
+
+async def _hold(uow: UnitOfWork, job: Job) -> None:
+    if not await uow.jobs.start(job.id, job.fence):
+        raise LeaseLost("Another worker has the job.")

@@ -61,7 +61,7 @@ class EvaluationService:
             replay = Replay(uow, principal, "createEvaluationSet", command.idempotency_key, command)
             if (kept := await replay.earlier()) is not None:
                 return await uow.evaluations.get_set(kept_id(kept, "set_id"))
-            base = await uow.knowledge_bases.get(command.knowledge_base_id)
+            base = await uow.knowledge_bases.get(command.knowledge_base_id, hold=True)
             made = self._new_set(principal, base.id, name)
             await uow.evaluations.add_set(made)
             filled = await uow.evaluations.add_cases(made.id, numbered_cases(command.cases, 0))
@@ -101,6 +101,21 @@ class EvaluationService:
             await replay.keep(set_id=held.id)
             await uow.commit()
         return filled
+
+    async def delete_set(
+        self, principal: Principal, set_id: UUID, idempotency_key: str | None = None
+    ) -> None:
+        """Removes a set with its questions, runs and results; runs in the making stop. NotFound."""
+        require(principal, ApiScope.ADMIN)
+        asked = {"id": str(set_id)}
+        async with self._units.for_workspace(principal.workspace_id) as uow:
+            replay = Replay(uow, principal, "deleteEvaluationSet", idempotency_key, asked)
+            if await replay.earlier() is not None:
+                return
+            stopped = await uow.evaluations.remove_set(set_id)
+            await replay.keep(set_id=set_id)
+            await uow.commit()
+        await self._notices.send(stopped=stopped)
 
     async def run(self, principal: Principal, command: RunEvaluation) -> EvaluationRun:
         """Queues a measurement.

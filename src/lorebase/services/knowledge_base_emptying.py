@@ -19,6 +19,8 @@ from lorebase.services.job_notices import JobNotices
 HIDDEN_AT_ONCE = 500
 STOPPED_AT_ONCE = 200
 EMPTIED_AT_ONCE = 20
+# Each has at most ten thousand results.
+EVALUATIONS_AT_ONCE = 5
 
 
 class KnowledgeBaseEmptying:
@@ -43,7 +45,7 @@ class KnowledgeBaseEmptying:
         self._settings = settings
 
     async def run(self, job: Job, control: JobControl) -> Job:
-        """Removes vectors of every embedding version and verifies zero, postings, chunks, texts and bytes."""
+        """Removes vectors of every embedding version and verifies zero, and all that was stored about it."""
         await self._hide_documents(job, control)
         await self._stop_writers(job, control)
         async with self._units.for_workspace(job.workspace_id) as uow:
@@ -55,6 +57,7 @@ class KnowledgeBaseEmptying:
             await control.progress(JobStage.INDEX, done, None)
             await self._empty(job, control, targets, batch)
             done += len(batch)
+        await self._remove_evaluations(job, control)
         await self._verify(job, targets)
         return await self._finish(job)
 
@@ -106,6 +109,15 @@ class KnowledgeBaseEmptying:
                 await forget(uow, document_id)
             await uow.removals.note(job.subject_id, remaining)
             await uow.commit()
+
+    async def _remove_evaluations(self, job: Job, control: JobControl) -> None:
+        removed = True
+        while removed:
+            control.check()
+            async with self._units.for_workspace(job.workspace_id) as uow:
+                await _hold(uow, job)
+                removed = await uow.removals.remove_evaluations(job.subject_id, EVALUATIONS_AT_ONCE) > 0
+                await uow.commit()
 
     async def _count(self, job: Job, targets: Sequence[IndexTarget]) -> int:
         return sum([await self._index.count_all(target.address, job.subject_id) for target in targets])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
 from lorebase.core.config import Settings
-from lorebase.core.errors import LeaseLost, NotFound
-from lorebase.core.ids import new_id
+from lorebase.core.errors import NotFound
 from lorebase.core.metrics import DRIFT_LOST, DRIFT_ORPHANED, DRIFT_REPAIRED
 from lorebase.ports.blob_store import BlobStore
 from lorebase.ports.chunk_index import ChunkIndex
@@ -20,20 +19,14 @@ from lorebase.schemas.reconciliation import ORPHANS, Drift, DriftCount, DriftKin
 from lorebase.services.blob_audit import BlobAudit
 from lorebase.services.drift_repair import DriftRepair, needs_a_job
 from lorebase.services.job_notices import JobNotices
+from lorebase.services.turns import Checkpoint, Turns, no_checkpoint
 from lorebase.services.vector_audit import VectorAudit
 
 _log = logging.getLogger(__name__)
 
 TASK = "reconcile"
-_LEASE = timedelta(minutes=5)
 _EXAMPLES = 20
 _WORKSPACES = 100
-
-Checkpoint = Callable[[], Awaitable[None]]
-
-
-async def _no_checkpoint() -> None:
-    return None
 
 
 class _Findings:
@@ -118,7 +111,8 @@ class Reconciler:
         self._repair = DriftRepair(units=units, index=index, blobs=blobs, notices=notices)
         # Repairs must leave room among the open jobs for what callers upload meanwhile.
         self._jobs_maximum = max(1, settings.open_jobs_maximum // 10)
-        self._every = timedelta(seconds=settings.reconcile_seconds)
+        every = timedelta(seconds=settings.reconcile_seconds)
+        self._turns = Turns(units=units, task=TASK, every=every)
 
     async def workspace_ids(self, slug: str | None = None) -> AsyncIterator[UUID]:
         """All workspaces, or the one with the slug. NotFound when there is none."""
@@ -140,7 +134,7 @@ class Reconciler:
             last = page[-1]
 
     async def reconcile(
-        self, workspace_id: UUID, *, repair: bool, checkpoint: Checkpoint = _no_checkpoint
+        self, workspace_id: UUID, *, repair: bool, checkpoint: Checkpoint = no_checkpoint
     ) -> DriftReport:
         """Compares one workspace, and mends what it can. `checkpoint` is awaited between batches.
 
@@ -166,28 +160,13 @@ class Reconciler:
 
     async def run_if_due(self) -> list[DriftReport]:
         """Compares and mends everything, unless it was done lately or another process is at it."""
-        holder = new_id()
-        async with self._units.for_system() as uow:
-            claimed = await uow.periodic.claim(TASK, holder, _LEASE, self._every)
-            await uow.commit()
-        if not claimed:
-            return []
+        return await self._turns.take(self._all) or []
 
-        async def renew() -> None:
-            async with self._units.for_system() as uow:
-                held = await uow.periodic.renew(TASK, holder, _LEASE)
-                await uow.commit()
-            if not held:
-                raise LeaseLost("Another process reconciles.")
-
-        reports = [
-            await self.reconcile(workspace_id, repair=True, checkpoint=renew)
+    async def _all(self, checkpoint: Checkpoint) -> list[DriftReport]:
+        return [
+            await self.reconcile(workspace_id, repair=True, checkpoint=checkpoint)
             async for workspace_id in self.workspace_ids()
         ]
-        async with self._units.for_system() as uow:
-            await uow.periodic.finish(TASK, holder)
-            await uow.commit()
-        return reports
 
     async def _handle(self, findings: _Findings, drift: Drift, *, repair: bool) -> None:
         findings.add(drift)

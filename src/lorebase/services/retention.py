@@ -15,9 +15,11 @@ from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.retention import CachedVectorKey, LivePassage
 from lorebase.services.embedding_text import embedding_text
 from lorebase.services.embeddings import text_hash
+from lorebase.services.turns import Checkpoint, Turns, no_checkpoint
 
 _log = logging.getLogger(__name__)
 
+TASK = "retain"
 BATCH = 500
 BATCHES_MAXIMUM = 200
 VECTORS_AT_ONCE = 20_000
@@ -27,18 +29,21 @@ Remove = Callable[[RetentionRepository], Awaitable[int]]
 
 
 class RetentionService:
-    """One run over all workspaces, in short transactions. What one run does not reach the next one does.
-
-    Two processes may run at once: within a workspace they take turns.
-    """
+    """One run over all workspaces, in short transactions. What one run does not reach the next one does."""
 
     def __init__(self, *, units: UnitOfWorkFactory, settings: Settings) -> None:
         self._units = units
         self._vector_age = timedelta(days=settings.cached_vector_days)
         self._steps = _steps(settings)
+        every = timedelta(seconds=settings.retention_seconds)
+        self._turns = Turns(units=units, task=TASK, every=every)
 
-    async def run(self) -> dict[str, int]:
-        """Removes what is old enough; how much of each kind."""
+    async def run_if_due(self) -> dict[str, int] | None:
+        """As `run`; None when that was done lately or another process is at it."""
+        return await self._turns.take(self.run)
+
+    async def run(self, checkpoint: Checkpoint = no_checkpoint) -> dict[str, int]:
+        """Removes what is old enough; how much of each kind. `checkpoint` is awaited before each batch."""
         removed: dict[str, int] = dict.fromkeys((*self._steps, "vectors"), 0)
         after: UUID | None = None
         while True:
@@ -46,7 +51,8 @@ class RetentionService:
                 workspaces = await uow.workspaces_after(after, WORKSPACES_AT_ONCE)
             for workspace_id in workspaces:
                 for name, remove in self._steps.items():
-                    removed[name] += await self._in_batches(workspace_id, remove)
+                    removed[name] += await self._in_batches(workspace_id, remove, checkpoint)
+                await checkpoint()
                 removed["vectors"] += await self._remove_vectors(workspace_id)
             if len(workspaces) < WORKSPACES_AT_ONCE:
                 break
@@ -56,12 +62,11 @@ class RetentionService:
         _log.info("old rows removed", extra=dict(removed))
         return removed
 
-    async def _in_batches(self, workspace_id: UUID, remove: Remove) -> int:
+    async def _in_batches(self, workspace_id: UUID, remove: Remove, checkpoint: Checkpoint) -> int:
         total = 0
         for _ in range(BATCHES_MAXIMUM):
+            await checkpoint()
             async with self._units.for_workspace(workspace_id) as uow:
-                if not await uow.retention.take_turn():
-                    break
                 found = await remove(uow.retention)
                 await uow.commit()
             total += found

@@ -12,7 +12,7 @@ from lorebase.core.config import Settings, get_settings
 from lorebase.core.logging import configure_logging
 from lorebase.workers.exposition import exposed
 from lorebase.workers.heartbeat import heartbeat_file
-from lorebase.workers.periodic import reconciliation
+from lorebase.workers.periodic import periodic_works
 from lorebase.workers.worker import JobWorker
 
 
@@ -27,8 +27,7 @@ async def serve(settings: Settings) -> None:
                 runner=services.runner,
                 settings=settings,
                 heartbeat=heartbeat_file(settings),
-                retention=services.retention,
-                periodic=reconciliation(services.reconciler, settings),
+                periodic=periodic_works(services.reconciler, services.retention, settings),
             )
             await worker.run(stop)
 

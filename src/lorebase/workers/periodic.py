@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from lorebase.core.config import Settings
 from lorebase.core.errors import LorebaseError
 from lorebase.services.job_errors import whereabouts
 from lorebase.services.reconciliation import Reconciler
+from lorebase.services.retention import RetentionService
 
 _log = logging.getLogger(__name__)
 
@@ -26,18 +28,27 @@ class PeriodicWork:
     run: Callable[[], Awaitable[object]]
 
 
-def reconciliation(reconciler: Reconciler, settings: Settings) -> tuple[PeriodicWork, ...]:
-    """The comparison of the stores, unless it is turned off. Workers ask more often than it is due."""
-    if settings.reconcile_seconds == 0:
-        return ()
-    pause = min(settings.reconcile_seconds, _LONGEST_PAUSE_SECONDS)
-    return (PeriodicWork("reconcile", pause, reconciler.run_if_due),)
+def periodic_works(
+    reconciler: Reconciler, retention: RetentionService, settings: Settings
+) -> tuple[PeriodicWork, ...]:
+    """Comparing the stores, unless it is turned off, and removing old rows.
+
+    Workers ask more often than it is due: whoever did it last may have died.
+    """
+    works = [
+        ("reconcile", settings.reconcile_seconds, reconciler.run_if_due),
+        ("remove old rows", settings.retention_seconds, retention.run_if_due),
+    ]
+    return tuple(
+        PeriodicWork(name, min(every, _LONGEST_PAUSE_SECONDS), run) for name, every, run in works if every
+    )
 
 
 async def repeat(work: PeriodicWork) -> None:
     """Does it for ever; what fails is tried again after the pause."""
     while True:
-        await asyncio.sleep(work.pause_seconds)
+        # Workers that were started together do not all ask at once.
+        await asyncio.sleep(work.pause_seconds * random.uniform(0.5, 1))
         try:
             await work.run()
         except LorebaseError as error:

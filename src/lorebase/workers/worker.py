@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +13,6 @@ from lorebase.core.config import Settings
 from lorebase.core.errors import LorebaseError
 from lorebase.schemas.jobs import JobLane
 from lorebase.services.job_runner import JobRunner
-from lorebase.services.retention import RetentionService
 from lorebase.workers.heartbeat import beat
 from lorebase.workers.periodic import PeriodicWork, repeat
 
@@ -35,7 +33,6 @@ class JobWorker:
         runner: JobRunner,
         settings: Settings,
         heartbeat: Path,
-        retention: RetentionService | None = None,
         periodic: Sequence[PeriodicWork] = (),
     ) -> None:
         self._runner = runner
@@ -43,7 +40,6 @@ class JobWorker:
         self._redis_url = settings.redis_url.get_secret_value() if settings.redis_url else ""
         self._heartbeat = heartbeat
         self._periodic = periodic
-        self._retention = retention
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -71,8 +67,7 @@ class JobWorker:
         }
         hints = [_again(f"hints of {lane}", self._hints(lane, slots)) for lane, slots in lanes.items()]
         sweeps = [self._sweep(lane) for lane in JobLane]
-        retention = [self._retire(self._retention)] if self._retention else []
-        besides = [*retention, *map(repeat, self._periodic), beat(self._heartbeat)]
+        besides = [*map(repeat, self._periodic), beat(self._heartbeat)]
         return [*hints, *sweeps, *besides, _again("cancels", self._listen)]
 
     def _hints(self, lane: JobLane, slots: int) -> Serve:
@@ -99,13 +94,6 @@ class JobWorker:
         while True:
             self._keep(self._fill(lane), f"sweep of {lane}")
             await asyncio.sleep(self._settings.job_sweep_seconds)
-
-    async def _retire(self, retention: RetentionService) -> None:
-        # Workers that were started together do not all look at once; within a workspace they take turns.
-        await asyncio.sleep(random.uniform(0, self._settings.retention_seconds / 10))
-        while True:
-            await _logged(retention.run(), "retention")
-            await asyncio.sleep(self._settings.retention_seconds)
 
     async def _fill(self, lane: JobLane) -> None:
         while await self._runner.run_due(lane):

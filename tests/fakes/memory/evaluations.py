@@ -14,7 +14,9 @@ from lorebase.schemas.evaluations import (
     EvaluationRun,
     EvaluationSet,
 )
+from lorebase.schemas.jobs import Job
 from lorebase.schemas.pagination import Page, PageRequest
+from tests.fakes.memory.jobs import ask_to_stop
 from tests.fakes.memory.paging import Place, keyset_page, number_value, time_value
 from tests.fakes.memory.state import CAP, State, in_any_order
 
@@ -49,6 +51,17 @@ class MemoryEvaluations:
 
     async def count_sets(self, knowledge_base_id: UUID) -> int:
         return min(CAP, len(self._sets(knowledge_base_id)))
+
+    async def remove_set(self, set_id: UUID) -> list[Job]:
+        await self.get_set(set_id)
+        jobs = []
+        for run in self._runs(set_id=set_id):
+            jobs.append(self._state.jobs[run.job_id])
+            del self._state.evaluation_runs[run.id]
+            self._state.evaluation_results.pop(run.id, None)
+        del self._state.evaluation_sets[set_id]
+        self._state.evaluation_cases.pop(set_id, None)
+        return [ask_to_stop(self._state, job, self._now) for job in jobs if not job.is_terminal]
 
     async def add_cases(self, set_id: UUID, cases: Sequence[EvaluationCase]) -> EvaluationSet:
         held = await self.get_set(set_id)
@@ -129,7 +142,9 @@ class MemoryEvaluations:
         return [
             held
             for held in self._state.evaluation_sets.values()
-            if held.workspace_id == self._workspace_id and knowledge_base_id in (None, held.knowledge_base_id)
+            if held.workspace_id == self._workspace_id
+            and held.knowledge_base_id not in self._state.deleted_bases
+            and knowledge_base_id in (None, held.knowledge_base_id)
         ]
 
     def _runs(self, knowledge_base_id: UUID | None = None, set_id: UUID | None = None) -> list[EvaluationRun]:
@@ -137,6 +152,7 @@ class MemoryEvaluations:
             run
             for run in self._state.evaluation_runs.values()
             if run.workspace_id == self._workspace_id
+            and run.knowledge_base_id not in self._state.deleted_bases
             and knowledge_base_id in (None, run.knowledge_base_id)
             and set_id in (None, run.set_id)
         ]

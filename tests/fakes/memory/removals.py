@@ -87,6 +87,20 @@ class MemoryRemovals:
         ]
         return sorted(deleting)[:limit]
 
+    async def remove_evaluations(self, knowledge_base_id: UUID, limit: int) -> int:
+        state = self._state
+        for held, parts in (
+            (state.evaluation_runs, state.evaluation_results),
+            (state.evaluation_sets, state.evaluation_cases),
+        ):
+            mine = [one.id for one in held.values() if one.knowledge_base_id == knowledge_base_id][:limit]
+            for one_id in mine:
+                del held[one_id]
+                parts.pop(one_id, None)
+            if mine:
+                return len(mine)
+        return 0
+
     async def finish(self, knowledge_base_id: UUID) -> None:
         held = self._state.knowledge_bases[knowledge_base_id]
         empty = {"name": "", "description": None, "metadata_fields": ()}

@@ -7,24 +7,19 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from lorebase.schemas.documents import DocumentStatus
-from lorebase.schemas.jobs import Job, JobKind, JobSubjectType
+from lorebase.schemas.jobs import Job, JobSubjectType
 from lorebase.schemas.retention import CachedVectorKey, LivePassage
 from tests.fakes.memory.documents import TOMBSTONES, is_there
 from tests.fakes.memory.state import State
 
-_REMOVED_KINDS = {JobKind.ANSWER, JobKind.DELETE, JobKind.INGEST, JobKind.SYNC_METADATA}
-
 
 class MemoryRetention:
-    """See ports/retention.py. Transactions run one after another, so it is always one's turn."""
+    """See ports/retention.py."""
 
     def __init__(self, state: State, workspace_id: UUID, now: datetime) -> None:
         self._state = state
         self._workspace_id = workspace_id
         self._now = now
-
-    async def take_turn(self) -> bool:
-        return True
 
     async def remove_documents(self, age: timedelta, limit: int) -> int:
         old = [
@@ -75,11 +70,12 @@ class MemoryRetention:
 
     async def remove_jobs(self, age: timedelta, limit: int) -> int:
         needed = {answer.job_id for answer in self._state.answers.values()}
+        needed |= {index.job_id for index in self._state.indexes.values() if index.job_id is not None}
+        needed |= {run.job_id for run in self._state.evaluation_runs.values()}
         old = [
             job
             for job in self._state.jobs.values()
             if job.workspace_id == self._workspace_id
-            and job.kind in _REMOVED_KINDS
             and job.finished_at is not None
             and job.finished_at < self._now - age
             and job.id not in needed

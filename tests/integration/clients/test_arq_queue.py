@@ -9,7 +9,14 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from lorebase.clients.arq_queue import ArqJobQueue, listen_for_cancels, queue_name, run_worker
+from lorebase.clients import arq_queue
+from lorebase.clients.arq_queue import (
+    ArqJobQueue,
+    listen_for_cancels,
+    queue_name,
+    run_worker,
+    wake_channel,
+)
 from lorebase.core.ids import new_id
 from lorebase.schemas.jobs import JobLane
 
@@ -102,3 +109,46 @@ async def test_a_cancel_reaches_every_worker(queue: ArqJobQueue, redis_url: str)
         listener.cancel()
     await asyncio.gather(*listeners, return_exceptions=True)
     await redis.aclose()
+
+
+async def listened(redis: Redis, lane: JobLane) -> None:
+    """Waits until a worker listens for the signals of the lane."""
+    async with asyncio.timeout(10):
+        while not (await redis.pubsub_numsub(wake_channel(lane)))[0][1]:
+            await asyncio.sleep(0.01)
+
+
+async def test_an_idle_worker_is_signalled_and_does_not_look_by_itself(
+    queue: ArqJobQueue, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arq_queue, "IDLE_POLL_SECONDS", 3600.0)
+    heard: asyncio.Queue[UUID] = asyncio.Queue()
+    worker = asyncio.create_task(run_worker(redis_url, JobLane.DOCUMENTS, heard.put, 1))
+    redis = Redis.from_url(redis_url)
+    await listened(redis, JobLane.DOCUMENTS)
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            job_id = new_id()
+            await queue.wake(job_id, 1, JobLane.DOCUMENTS)
+            assert await heard.get() == job_id
+            while await redis.zcard(queue_name(JobLane.DOCUMENTS)):
+                await asyncio.sleep(0.01)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+    await redis.aclose()
+
+
+async def test_hints_of_which_no_signal_came_are_found(
+    queue: ArqJobQueue, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arq_queue, "IDLE_POLL_SECONDS", 0.05)
+    monkeypatch.setattr(arq_queue, "wake_channel", lambda lane: f"nobody hears this {new_id()}")
+    heard: asyncio.Queue[UUID] = asyncio.Queue()
+    worker = asyncio.create_task(run_worker(redis_url, JobLane.DOCUMENTS, heard.put, 1))
+    job_ids = [new_id() for _ in range(3)]
+    for job_id in job_ids:
+        await queue.wake(job_id, 1, JobLane.DOCUMENTS)
+    async with asyncio.timeout(10):
+        assert {await heard.get() for _ in job_ids} == set(job_ids)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from lorebase.core.errors import NotFound
+from lorebase.models.base import metadata
 from lorebase.schemas.answers import Ask, Asked, ConversationOrder
 from lorebase.schemas.documents import DeletionReceipt
 from lorebase.schemas.jobs import JobLane, JobStatus
@@ -19,9 +20,10 @@ from lorebase.schemas.search import SearchRequest
 from lorebase.services import knowledge_base_emptying
 from lorebase.services.answers import AnswerService
 from lorebase.services.retention import RetentionService
+from tests.contracts.evaluations_contract import Place, a_case, a_result, add_run, add_set
 from tests.factories import Tenant
 from tests.fakes.world import World
-from tests.integration.database import DatabaseUrls, connect
+from tests.integration.database import DatabaseUrls, connect, run_statements
 from tests.integration.services.test_ingestion import BODY, come_to_rest
 
 EVERY_TABLE = (
@@ -261,10 +263,90 @@ async def test_cached_vectors_of_lost_text_go_and_those_of_live_passages_stay(
     assert (await retention.run())["vectors"] == 0
 
 
-async def test_the_removal_of_old_rows_takes_turns(world: World, tenant: Tenant) -> None:
-    async with (
-        world.units.for_workspace(tenant.workspace.id) as mine,
-        world.units.for_workspace(tenant.workspace.id) as theirs,
-    ):
-        assert await mine.retention.take_turn()
-        assert not await theirs.retention.take_turn()
+async def test_processes_take_turns_in_removing_old_rows(
+    world: World, tenant: Tenant, database: DatabaseUrls
+) -> None:
+    def retention() -> RetentionService:
+        return RetentionService(units=world.units, settings=world.settings)
+
+    await run_statements(database.owner, "DELETE FROM periodic_tasks")
+    outcomes = await asyncio.gather(*(retention().run_if_due() for _ in range(8)))
+    assert sum(outcome is not None for outcome in outcomes) == 1
+    assert await retention().run_if_due() is None
+    await run_statements(
+        database.owner, "UPDATE periodic_tasks SET finished_at = now() - interval '3601 seconds'"
+    )
+    assert await retention().run_if_due() is not None
+
+
+def about(*names: str) -> set[str]:
+    """The tables that refer to these, or to one that does."""
+    found = set(names)
+    while more := {
+        table.name
+        for table in metadata.tables.values()
+        if table.name not in found
+        and any(key.referred_table.name in found for key in table.foreign_key_constraints)
+    }:
+        found |= more
+    return found
+
+
+async def evaluate(world: World, tenant: Tenant) -> None:
+    """A set with a question, and a run with its result whose job is over."""
+    base = tenant.knowledge_base
+    async with world.units.for_workspace(tenant.workspace.id) as uow:
+        measured = await add_set(uow, Place(tenant.workspace.id, base.id, base.active_index_id))
+        await uow.evaluations.add_cases(measured.id, [case := a_case(1)])
+        run = await add_run(uow, measured, base.active_index_id)
+        await uow.evaluations.add_results(run.id, [a_result(case)])
+        await uow.jobs.request_cancel(run.job_id)
+        await uow.commit()
+
+
+# What tells that something was deleted; it goes in time.
+TOMBSTONES = {"deletion_receipts", "documents", "embedding_indexes", "knowledge_bases"}
+# Made by a deletion, or by a worker that answers.
+MADE_LATER = {"citations", "deletion_receipts"}
+
+
+async def test_no_table_that_is_about_content_is_forgotten_by_deletion_and_retention(
+    world: World, tenant: Tenant, answers: AnswerService, database: DatabaseUrls
+) -> None:
+    async def left(tables: set[str]) -> set[str]:
+        return {table for table in tables if await rows(database, tenant, table)}
+
+    of_base, everything = about("knowledge_bases"), about("knowledge_bases", "jobs")
+    await world.upsert(tenant, BODY)
+    await come_to_rest(world, tenant)
+    await evaluate(world, tenant)
+    asked = await ask(answers, tenant)
+    await answers.cancel(tenant.principal, asked.answer.id)
+    assert everything - await left(everything) == MADE_LATER, "fill the new table here"
+    await world.bases.delete(tenant.principal, tenant.knowledge_base.id)
+    await come_to_rest(world, tenant)
+    assert await left(of_base) == TOMBSTONES, "what fills the new table must be removed by the deletion"
+    await answers.delete_conversation(tenant.principal, asked.conversation.id)
+    await age(
+        database,
+        tenant,
+        "UPDATE jobs SET finished_at = now() - interval '31 days'",
+        "UPDATE documents SET updated_at = now() - interval '31 days'",
+        "UPDATE deletion_receipts SET completed_at = now() - interval '31 days'",
+    )
+    await RetentionService(units=world.units, settings=world.settings).run()
+    assert await left(everything) == set()
+
+
+async def test_the_job_of_an_evaluation_stays_as_long_as_its_run(
+    world: World, tenant: Tenant, database: DatabaseUrls
+) -> None:
+    await evaluate(world, tenant)
+    await age(database, tenant, "UPDATE jobs SET finished_at = now() - interval '31 days'")
+    retention = RetentionService(units=world.units, settings=world.settings)
+    assert (await retention.run())["jobs"] == 0
+    async with world.units.for_workspace(tenant.workspace.id) as uow:
+        page = await uow.evaluations.set_page(tenant.knowledge_base.id, PageRequest(limit=5))
+        assert await uow.evaluations.remove_set(page.items[0].id) == []
+        await uow.commit()
+    assert (await retention.run())["jobs"] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,15 +15,21 @@ from graphql import GraphQLObjectType, get_named_type
 from lorebase.api.graphql.context import Context
 from lorebase.api.graphql.nodes import global_id
 from lorebase.api.graphql.schema import NODE_TYPES, build_schema, core_schema
-from lorebase.core.ids import new_id
+from lorebase.core.ids import NO_WORKSPACE, new_id
 from lorebase.schemas.answers import Ask, Asked
+from lorebase.schemas.embeddings import EmbeddingModel, ReindexKnowledgeBase
+from lorebase.schemas.evaluations import CreateEvaluationSet, NewCase, Relevance
 from lorebase.schemas.jobs import Job
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase
 from lorebase.schemas.search import SearchRequest
 from lorebase.services.answers import AnswerService
+from lorebase.services.evaluations import EvaluationService
 from lorebase.services.workspaces import WorkspaceService
-from tests.factories import Tenant
+from tests.factories import Tenant, make_model
+from tests.fakes.clock import START
 from tests.fakes.world import World
+from tests.integration.database import DatabaseUrls
+from tests.integration.sql.factories import register
 
 BODY = "Lamps burn on the cliff."
 AT_ONCE = 6
@@ -38,13 +45,16 @@ class Services:
         world = self.world
         self.documents, self.jobs, self.knowledge_bases = world.documents, world.jobs, world.bases
         self.workspaces = WorkspaceService(units=world.units, clock=world.clock, settings=world.settings)
-        self.answers = AnswerService(
-            units=world.units,
-            queue=world.queue,
-            events=world.events,
-            settings=world.settings,
-            clock=world.clock,
-        )
+        parts = {
+            "units": world.units,
+            "queue": world.queue,
+            "events": world.events,
+            "settings": world.settings,
+            "clock": world.clock,
+        }
+        self.indexes = world.indexes
+        self.answers = AnswerService(**parts)  # type: ignore[arg-type]
+        self.evaluations = EvaluationService(**parts)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -55,6 +65,7 @@ class Desk:
     tenant: Tenant
     schema: strawberry.Schema
     services: Services
+    other_model: EmbeddingModel
 
     def id_of(self, type_name: str, value: Any) -> str:
         return str(global_id(type_name, self.tenant.workspace.id, value.id))
@@ -74,9 +85,31 @@ class Desk:
         made = await self.world.bases.create(self.tenant.principal, CreateKnowledgeBase(name="Made"))
         return self.id_of("KnowledgeBase", made)
 
+    async def index_in_use(self) -> str:
+        made = await self.world.bases.create(self.tenant.principal, CreateKnowledgeBase(name="Made"))
+        return str(global_id("EmbeddingIndex", self.tenant.workspace.id, made.active_index_id))
+
+    async def index_no_longer_used(self) -> str:
+        """Another one was built and is in use since."""
+        made = await self.world.bases.create(self.tenant.principal, CreateKnowledgeBase(name="Made"))
+        command = ReindexKnowledgeBase(id=made.id, embedding_model_id=self.other_model.id)
+        built = await self.world.indexes.reindex(self.tenant.principal, command)
+        async with self.world.units.for_workspace(self.tenant.workspace.id) as uow:
+            await uow.indexes.complete(built.index.id)
+            await uow.indexes.activate(built.index.id)
+            await uow.commit()
+        return str(global_id("EmbeddingIndex", self.tenant.workspace.id, made.active_index_id))
+
     async def asked(self) -> Asked:
         search = SearchRequest(knowledge_base_ids=(self.tenant.knowledge_base.id,), query="")
         return await self.services.answers.ask(self.tenant.principal, Ask(question="How?", retrieval=search))
+
+    async def evaluation_set(self) -> str:
+        case = NewCase(query="How?", relevant=(Relevance(external_id="a"),))
+        base_id = self.tenant.knowledge_base.id
+        command = CreateEvaluationSet(knowledge_base_id=base_id, name=str(new_id()), cases=(case,))
+        made = await self.services.evaluations.create_set(self.tenant.principal, command)
+        return self.id_of("EvaluationSet", made)
 
     async def key(self) -> str:
         created, _ = await self.services.workspaces.create_key(
@@ -128,6 +161,16 @@ def on(make: Callable[[Desk], Awaitable[str]], **fields: Any) -> Prepare:
     return prepare
 
 
+def on_a_set(**fields: Any) -> Prepare:
+    """The same asked of two evaluation sets."""
+
+    async def prepare(desk: Desk) -> Inputs:
+        one, two = await desk.evaluation_set(), await desk.evaluation_set()
+        return {"evaluationSetId": one, **fields}, {"evaluationSetId": two, **fields}
+
+    return prepare
+
+
 def fresh(make: Callable[[Desk, str], dict[str, Any]]) -> Prepare:
     """Two new objects that differ by a word."""
 
@@ -157,7 +200,15 @@ async def conversation(desk: Desk) -> str:
     return desk.id_of("Conversation", (await desk.asked()).conversation)
 
 
+async def reindex(desk: Desk) -> Inputs:
+    model = str(global_id("EmbeddingModel", NO_WORKSPACE, desk.other_model.id))
+    return await on(Desk.base, embeddingModelId=model)(desk)
+
+
+QUESTION = {"query": "How?", "relevant": [{"externalId": "a"}]}
 CASES: dict[str, Prepare] = {
+    "activateIndex": on(Desk.index_in_use),
+    "addEvaluationCases": on_a_set(cases=[QUESTION]),
     "ask": fresh(
         lambda desk, word: {
             "workspaceId": workspace(desk),
@@ -170,6 +221,9 @@ CASES: dict[str, Prepare] = {
     "createApiKey": fresh(
         lambda desk, word: {"workspaceId": workspace(desk), "name": word, "scopes": ["READ"]}
     ),
+    "createEvaluationSet": fresh(
+        lambda desk, word: {"knowledgeBaseId": base(desk), "name": word, "cases": [QUESTION]}
+    ),
     "createKnowledgeBase": fresh(
         lambda desk, word: {
             "workspaceId": workspace(desk),
@@ -179,9 +233,13 @@ CASES: dict[str, Prepare] = {
     ),
     "deleteConversation": on(conversation),
     "deleteDocument": on(Desk.document),
+    "deleteEmbeddingIndex": on(Desk.index_no_longer_used),
+    "deleteEvaluationSet": on(Desk.evaluation_set),
     "deleteKnowledgeBase": on(Desk.base),
+    "reindexKnowledgeBase": reindex,
     "retryJob": on(Desk.cancelled_job),
     "revokeApiKey": on(Desk.key),
+    "runEvaluation": on_a_set(),
     "updateDocument": on(Desk.document, title="New"),
     "updateKnowledgeBase": on(Desk.base, name="New"),
     "upsertDocument": fresh(
@@ -193,8 +251,10 @@ MUTATIONS = sorted(core_schema(SCHEMA).mutation_type.fields)  # type: ignore[uni
 
 
 @pytest.fixture
-def desk(world: World, tenant: Tenant) -> Desk:
-    return Desk(world, tenant, SCHEMA, Services(world))
+async def desk(world: World, tenant: Tenant, database: DatabaseUrls) -> Desk:
+    older = {"created_at": START - timedelta(days=1), "collection": "chunks_other", "version": "0"}
+    other = await register(database, make_model(max_input_tokens=8192, **older))
+    return Desk(world, tenant, SCHEMA, Services(world), other)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)

@@ -14,11 +14,14 @@ from lorebase.core.errors import ErrorCode, NotFound, Unavailable
 from lorebase.core.ids import new_id
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.repositories.database import create_engine
-from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
+from lorebase.repositories.unit_of_work import SqlUnitOfWork, SqlUnitOfWorkFactory
 from tests.integration.database import DatabaseUrls, connect, run_statements
 from tests.integration.sql.factories import Tenant, document
 
 Units = SqlUnitOfWorkFactory
+# What PostgreSQL says before it ends a connection: https://www.postgresql.org/docs/current/protocol-message-formats.html
+_LAST_WORDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+LAST_WORDS = b"E" + (len(_LAST_WORDS) + 4).to_bytes(4, "big") + _LAST_WORDS
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lorebase_app'"
 
 
@@ -157,6 +160,45 @@ async def test_a_connection_lost_within_the_block_is_an_outage_and_writes_nothin
     async with units.for_workspace(tenant.workspace_id) as uow:
         with pytest.raises(NotFound):
             await uow.documents.get(new.id)
+
+
+async def server_process(uow: SqlUnitOfWork) -> int:
+    """The process of PostgreSQL behind the transaction."""
+    row = await uow.database.first(text("SELECT pg_backend_pid() AS id"))
+    assert row is not None
+    return int(row.id)
+
+
+async def hear_last_words(uow: SqlUnitOfWork) -> None:
+    """The driver reads why the server ends the connection, and has not read the end of it yet."""
+    pooled = await uow._connection.get_raw_connection()
+    assert pooled.driver_connection is not None
+    pooled.driver_connection._protocol.data_received(LAST_WORDS)
+    assert not pooled.driver_connection.is_closed()
+
+
+@pytest.mark.parametrize("step", ["statement", "commit"])
+async def test_a_connection_that_is_being_ended_is_an_outage_and_is_not_used_again(
+    units: Units, tenant: Tenant, step: str
+) -> None:
+    async with units.for_workspace(tenant.workspace_id) as uow:
+        ended = await server_process(uow)
+        await hear_last_words(uow)
+        with pytest.raises(Unavailable) as raised:
+            await (uow.workspaces.get() if step == "statement" else uow.commit())
+    assert raised.value.code is ErrorCode.DATABASE_UNAVAILABLE
+    async with units.for_workspace(tenant.workspace_id) as uow:
+        assert await server_process(uow) != ended
+
+
+async def test_a_pooled_connection_that_is_being_ended_is_replaced_unnoticed(
+    units: Units, tenant: Tenant
+) -> None:
+    async with units.for_workspace(tenant.workspace_id) as uow:
+        await uow.commit()
+        await hear_last_words(uow)
+    async with units.for_workspace(tenant.workspace_id) as uow:
+        assert (await uow.workspaces.get()).id == tenant.workspace_id
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,9 @@ class FakeEvaluations:
         self.calls.note("evaluations.add_cases", command)
         return self.world.evaluation_sets[command.set_id].model_copy(update={"case_count": 2})
 
+    async def delete_set(self, principal: Principal, set_id: UUID, idempotency_key: str | None, /) -> None:
+        self.calls.note("evaluations.delete_set", set_id, idempotency_key)
+
     async def run(self, principal: Principal, command: RunEvaluation, /) -> EvaluationRun:
         self.calls.note("evaluations.run", command)
         run = next(iter(self.world.evaluation_runs.values()))

@@ -65,6 +65,13 @@ async def test_questions_are_added_to_a_set(edge: Edge) -> None:
     assert dig(payload, "evaluationSet", "caseCount") == 2
 
 
+async def test_a_set_is_deleted(edge: Edge) -> None:
+    given = ids_of(edge.world)["evaluationSetId"]
+    payload = await mutate(edge, "delete-evaluation-set", id=given, idempotencyKey="k")
+    assert payload == {"deletedId": given, "userErrors": []}
+    assert edge.calls.named("evaluations.delete_set") == [(run_of(edge).set_id, "k")]
+
+
 async def test_a_run_is_asked_for_with_index_mode_and_baseline(edge: Edge) -> None:
     ids, run = ids_of(edge.world), run_of(edge)
     index = str(GlobalId("EmbeddingIndex", edge.world.workspace.id, run.index_id))

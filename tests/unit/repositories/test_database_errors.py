@@ -51,6 +51,7 @@ def wrapped(cause: Exception, *, lost: bool = False) -> DBAPIError:
         (asyncpg.ConnectionDoesNotExistError(SECRET), Unavailable, ErrorCode.DATABASE_UNAVAILABLE),
         (asyncpg.InvalidPasswordError(SECRET), Unavailable, ErrorCode.DATABASE_UNAVAILABLE),
         (asyncpg.InterfaceError(SECRET), Unavailable, ErrorCode.DATABASE_UNAVAILABLE),
+        (asyncpg.InternalClientError(SECRET), Unavailable, ErrorCode.DATABASE_UNAVAILABLE),
     ],
 )
 @pytest.mark.parametrize("wrap", [wrapped, lambda error: error], ids=["by SQLAlchemy", "bare"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from lorebase.core.errors import (
@@ -251,3 +253,38 @@ async def test_another_workspace_finds_neither_set_nor_run(
     ):
         with pytest.raises(NotFound):
             await refused
+
+
+async def test_a_deleted_set_takes_its_runs_along_and_stops_their_jobs(
+    world: World, tenant: Tenant, service: EvaluationService
+) -> None:
+    gone, kept = await add_set(service, tenant), await add_set(service, tenant, "Kept")
+    run, left = await start(service, tenant, gone), await start(service, tenant, kept)
+    await service.delete_set(tenant.principal, gone.id, "key")
+    await service.delete_set(tenant.principal, gone.id, "key")
+    assert rows(world) == (1, 1, 1, 2)
+    assert world.job(run.job_id).status is JobStatus.CANCELLED
+    assert world.job(left.job_id).status is JobStatus.QUEUED
+    with pytest.raises(NotFound):
+        await service.delete_set(tenant.principal, gone.id)
+
+
+async def test_a_running_evaluation_is_told_that_its_set_is_deleted(
+    world: World, tenant: Tenant, service: EvaluationService
+) -> None:
+    run = await start(service, tenant, gone := await add_set(service, tenant))
+    async with world.units.for_system() as uow:
+        await uow.jobs.claim(run.job_id, timedelta(seconds=20))
+        await uow.commit()
+    await service.delete_set(tenant.principal, gone.id)
+    assert world.queue.cancelled == [run.job_id]
+
+
+async def test_whoever_may_not_administer_deletes_no_set(
+    world: World, tenant: Tenant, service: EvaluationService
+) -> None:
+    kept = await add_set(service, tenant)
+    principal = make_principal(tenant.workspace.id, ApiScope.READ, ApiScope.ASK)
+    with pytest.raises(Forbidden):
+        await service.delete_set(principal, kept.id)
+    assert rows(world) == (1, 1, 0, 0)

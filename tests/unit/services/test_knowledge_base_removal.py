@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from lorebase.core.errors import Conflict, ErrorCode, Forbidden, NotFound
 from lorebase.core.ids import new_id
 from lorebase.schemas.documents import DeletionReceipt, DocumentOrder, DocumentStatus, UpdateDocument
+from lorebase.schemas.evaluations import CreateEvaluationSet, NewCase, Relevance, RunEvaluation
 from lorebase.schemas.jobs import JobKind, JobLane, JobStatus
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase, KnowledgeBaseOrder, UpdateKnowledgeBase
 from lorebase.schemas.pagination import PageRequest
+from lorebase.schemas.reconciliation import DriftReport
 from lorebase.schemas.workspaces import ApiScope
 from lorebase.services import knowledge_base_emptying
+from lorebase.services.evaluations import EvaluationService
+from tests.contracts.evaluations_contract import Place, a_case, add_run, add_set
 from tests.factories import Tenant, add_tenant, make_model
 from tests.fakes.faults import Crash, Faults
 from tests.fakes.world import World
@@ -278,3 +284,98 @@ async def test_asking_again_with_the_same_key_answers_the_same(world: World, ten
     assert refusal.value.code is ErrorCode.IDEMPOTENCY_MISMATCH
     assert len(world.database.state.jobs) == 1
     assert first.job.lane is JobLane.DOCUMENTS
+
+
+async def test_its_evaluations_are_gone_at_once_and_removed_in_batches(
+    world: World, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knowledge_base_emptying, "EVALUATIONS_AT_ONCE", 1)
+    other = await world.bases.create(tenant.principal, CreateKnowledgeBase(name="Other"))
+    jobs = []
+    async with world.units.for_workspace(tenant.workspace.id) as uow:
+        for base in (tenant.knowledge_base, other):
+            place = Place(tenant.workspace.id, base.id, base.active_index_id)
+            for name in ("one", "two"):
+                made = await add_set(uow, place, name)
+                await uow.evaluations.add_cases(made.id, [a_case(1)])
+                jobs.append((await add_run(uow, made, base.active_index_id)).job_id)
+        await uow.commit()
+    await world.bases.delete(tenant.principal, tenant.knowledge_base.id)
+    async with world.units.for_workspace(tenant.workspace.id) as uow:
+        assert await uow.evaluations.count_sets(tenant.knowledge_base.id) == 0
+    await finish(world)
+    state = world.database.state
+    assert {held.knowledge_base_id for held in state.evaluation_sets.values()} == {other.id}
+    assert {run.knowledge_base_id for run in state.evaluation_runs.values()} == {other.id}
+    assert len(state.evaluation_cases) == 2
+    stopped = [world.job(job_id).status is JobStatus.CANCELLED for job_id in jobs]
+    assert stopped == [True, True, False, False]
+
+
+async def test_a_running_evaluation_is_stopped_before_its_run_is_removed(
+    world: World, tenant: Tenant
+) -> None:
+    evaluations = EvaluationService(
+        units=world.units,
+        queue=world.queue,
+        events=world.events,
+        clock=world.clock,
+        settings=world.settings,
+    )
+    case = NewCase(query="How?", relevant=(Relevance(external_id="a"),))
+    command = CreateEvaluationSet(knowledge_base_id=tenant.knowledge_base.id, name="Set", cases=(case,))
+    measured = await evaluations.create_set(tenant.principal, command)
+    run = await evaluations.run(tenant.principal, RunEvaluation(set_id=measured.id))
+    async with world.units.for_system() as uow:
+        await uow.jobs.claim(run.job_id, timedelta(seconds=20))
+        await uow.commit()
+    await world.bases.delete(tenant.principal, tenant.knowledge_base.id)
+    await world.run_all()
+    assert world.queue.cancelled == [run.job_id]
+    assert list(world.database.state.evaluation_runs) == [run.id]
+    with pytest.raises(NotFound):
+        await evaluations.run(tenant.principal, RunEvaluation(set_id=measured.id))
+
+
+async def test_nothing_of_it_is_mended_while_it_is_being_emptied(
+    world: World, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knowledge_base_emptying, "EMPTIED_AT_ONCE", 1)
+    accepted = [await world.upsert(tenant, f"{BODY} {number}") for number in range(3)]
+    await world.run_all()
+    # Of one document the vectors were lost: a live one would get them back.
+    lost = {row.chunk_id for row in world.vectors(accepted[0].document.id)}
+    for partition in world.index.partitions.values():
+        for chunk_id in lost:
+            partition.pop(chunk_id, None)
+    before = len(world.database.state.jobs)
+    deleted = await world.bases.delete(tenant.principal, tenant.knowledge_base.id)
+    faults = Faults()
+    reports: list[DriftReport] = []
+
+    async def reconcile() -> None:
+        reports.append(await world.reconcile(tenant))
+
+    await reconcile()
+    for step in range(200):
+        faults.at(step, reconcile)
+    await world.runner(faults).run_due(JobLane.DOCUMENTS)
+    assert len(reports) > 10
+    assert {(report.jobs, report.found) for report in reports} == {((), 0)}
+    assert len(world.database.state.jobs) == before + 1
+    assert (await receipt_of(world, tenant, deleted.receipt)).completed_at is not None
+    assert nothing_is_left(world)
+    assert (await world.reconcile(tenant)).found == 0
+
+
+async def test_a_deletion_whose_job_is_not_yet_at_work_is_let_alone(world: World, tenant: Tenant) -> None:
+    accepted = await world.upsert(tenant, BODY)
+    await world.run_all()
+    await world.bases.delete(tenant.principal, tenant.knowledge_base.id)
+    state = world.database.state.copy()
+    vectors = world.vectors(accepted.document.id)
+    world.clock.advance(25 * 3600)
+    report = await world.reconcile(tenant)
+    assert (report.jobs, report.repaired) == ((), 0)
+    assert world.database.state == state
+    assert world.vectors(accepted.document.id) == vectors

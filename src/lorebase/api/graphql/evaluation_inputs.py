@@ -69,6 +69,13 @@ class AddEvaluationCasesInput(MutationInput):
         )
 
 
+@strawberry.input(description="Input of `deleteEvaluationSet`.")
+class DeleteEvaluationSetInput(MutationInput):
+    """A set to delete."""
+
+    id: strawberry.ID = strawberry.field(description="The set.")
+
+
 @strawberry.input(description="Input of `runEvaluation`.")
 class RunEvaluationInput(MutationInput):
     """A measurement to make."""

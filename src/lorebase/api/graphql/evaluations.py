@@ -16,6 +16,7 @@ from lorebase.api.graphql.enums import SearchMode
 from lorebase.api.graphql.evaluation_inputs import (
     AddEvaluationCasesInput,
     CreateEvaluationSetInput,
+    DeleteEvaluationSetInput,
     RunEvaluationInput,
 )
 from lorebase.api.graphql.evaluation_parts import (
@@ -228,6 +229,17 @@ class AddEvaluationCasesPayload(Payload):
 
 
 @strawberry.type(
+    description=(
+        "Result of `deleteEvaluationSet`. On failure the object fields are null and `userErrors` says why."
+    )
+)
+class DeleteEvaluationSetPayload(Payload):
+    """What is gone."""
+
+    deleted_id: strawberry.ID | None = strawberry.field(description="What was deleted.", default=None)
+
+
+@strawberry.type(
     description="Result of `runEvaluation`. On failure the object fields are null and `userErrors` says why."
 )
 class RunEvaluationPayload(Payload):
@@ -259,6 +271,16 @@ class EvaluationMutations:
         command = given.command(read_id(principal, given.evaluation_set_id, "EvaluationSet"))
         changed = await info.context.services.evaluations.add_cases(principal, command)
         return AddEvaluationCasesPayload(evaluation_set=EvaluationSet.from_value(changed))
+
+    @mutation("Deletes a set with its questions, runs and results.", ApiScope.ADMIN)
+    async def delete_evaluation_set(
+        self, info: Info, given: Input[DeleteEvaluationSetInput]
+    ) -> DeleteEvaluationSetPayload:
+        """Removes it; runs in the making are stopped."""
+        principal, evaluations = info.context.principal, info.context.services.evaluations
+        target = read_id(principal, given.id, "EvaluationSet")
+        await evaluations.delete_set(principal, target, given.idempotency_key)
+        return DeleteEvaluationSetPayload(deleted_id=given.id)
 
     @mutation("Measures an index with a set, in the background.", ApiScope.ADMIN)
     async def run_evaluation(self, info: Info, given: Input[RunEvaluationInput]) -> RunEvaluationPayload:

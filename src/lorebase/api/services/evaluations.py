@@ -30,6 +30,10 @@ class Evaluations(Protocol):
         """Adds questions to a set."""
         ...
 
+    async def delete_set(self, principal: Principal, set_id: UUID, idempotency_key: str | None, /) -> None:
+        """Removes a set with its runs."""
+        ...
+
     async def run(self, principal: Principal, command: RunEvaluation, /) -> EvaluationRun:
         """Queues a measurement."""
         ...

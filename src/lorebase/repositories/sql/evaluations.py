@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from lorebase.core.errors import Conflict, NotFound
@@ -16,7 +16,11 @@ from lorebase.models.evaluations import (
     evaluation_runs,
     evaluation_sets,
 )
+from lorebase.models.jobs import jobs
+from lorebase.models.knowledge_bases import knowledge_bases
 from lorebase.repositories.sql.connection import SqlConnection
+from lorebase.repositories.sql.job_rows import ASK_TO_STOP, JOB_COLUMNS, OPEN, job_of
+from lorebase.repositories.sql.knowledge_bases import IS_KEPT
 from lorebase.repositories.sql.pagination import NUMBER, TIME, Keyset, read_page
 from lorebase.repositories.sql.values import CLOCK, build, columns_of, is_one_of
 from lorebase.schemas.evaluations import (
@@ -26,12 +30,17 @@ from lorebase.schemas.evaluations import (
     EvaluationRun,
     EvaluationSet,
 )
+from lorebase.schemas.jobs import Job
 from lorebase.schemas.pagination import Page, PageRequest
 
-_SETS = select(*columns_of(evaluation_sets, EvaluationSet))
+_KEPT = select(knowledge_bases.c.id).where(IS_KEPT)
+_SET_IS_THERE = evaluation_sets.c.knowledge_base_id.in_(_KEPT)
+_RUN_IS_THERE = evaluation_runs.c.knowledge_base_id.in_(_KEPT)
+_SETS = select(*columns_of(evaluation_sets, EvaluationSet)).where(_SET_IS_THERE)
 _CASES = select(*columns_of(evaluation_cases, EvaluationCase))
 _RUN_COLUMNS = columns_of(evaluation_runs, EvaluationRun)
-_RUNS = select(*_RUN_COLUMNS)
+_RUNS = select(*_RUN_COLUMNS).where(_RUN_IS_THERE)
+_RUN_IDS = select(evaluation_runs.c.id).where(_RUN_IS_THERE)
 _RESULTS = select(*columns_of(evaluation_results, CaseResult), evaluation_cases.c.query).join(
     evaluation_cases, evaluation_cases.c.id == evaluation_results.c.case_id
 )
@@ -77,7 +86,21 @@ class SqlEvaluationRepository:
     async def count_sets(self, knowledge_base_id: UUID) -> int:
         """Their number, capped."""
         mine = evaluation_sets.c.knowledge_base_id == knowledge_base_id
-        return await self._database.count(select(evaluation_sets.c.id).where(mine))
+        return await self._database.count(select(evaluation_sets.c.id).where(mine, _SET_IS_THERE))
+
+    async def remove_set(self, set_id: UUID) -> list[Job]:
+        """Removes it with all in it; asks the open jobs of its runs to stop, and returns those."""
+        # The lock that a new run needs too: it is either among these by now, or finds the set gone.
+        await self.get_set(set_id, lock=True)
+        of_it = evaluation_runs.c.set_id == set_id
+        at_work = jobs.c.id.in_(select(evaluation_runs.c.job_id).where(of_it))
+        asked = update(jobs).where(at_work, OPEN).values(ASK_TO_STOP)
+        stopped = [job_of(row) for row in await self._database.rows(asked.returning(*JOB_COLUMNS))]
+        # Run by run: each may have thousands of results, and every statement has a time limit.
+        for row in await self._database.rows(select(evaluation_runs.c.id).where(of_it)):
+            await self._database.change(delete(evaluation_runs).where(evaluation_runs.c.id == row.id))
+        await self._database.change(delete(evaluation_sets).where(evaluation_sets.c.id == set_id))
+        return stopped
 
     async def add_cases(self, set_id: UUID, cases: Sequence[EvaluationCase]) -> EvaluationSet:
         """Adds questions at the positions they carry and counts them."""
@@ -122,11 +145,11 @@ class SqlEvaluationRepository:
 
     async def count_runs(self, *, knowledge_base_id: UUID, set_id: UUID | None) -> int:
         """Their number, capped."""
-        return await self._database.count(_of(select(evaluation_runs.c.id), knowledge_base_id, set_id))
+        return await self._database.count(_of(_RUN_IDS, knowledge_base_id, set_id))
 
     async def complete_run(self, run_id: UUID, metrics: EvaluationMetrics) -> EvaluationRun:
         """Keeps the figures of a run. NotFound when it is gone."""
-        change = update(evaluation_runs).where(evaluation_runs.c.id == run_id)
+        change = update(evaluation_runs).where(evaluation_runs.c.id == run_id, _RUN_IS_THERE)
         values = {"metrics": metrics.model_dump(mode="json"), "updated_at": CLOCK}
         row = await self._database.first(change.values(values).returning(*_RUN_COLUMNS))
         if row is None:

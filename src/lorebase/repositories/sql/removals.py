@@ -11,6 +11,7 @@ from lorebase.core.errors import Conflict, NotFound
 from lorebase.models.answers import conversation_knowledge_bases
 from lorebase.models.documents import TOMBSTONE, deletion_receipts, documents
 from lorebase.models.embeddings import embedding_indexes, index_documents
+from lorebase.models.evaluations import evaluation_runs, evaluation_sets
 from lorebase.models.jobs import jobs
 from lorebase.models.knowledge_bases import knowledge_bases
 from lorebase.repositories.sql.connection import SqlConnection
@@ -115,6 +116,14 @@ class SqlRemovalRepository:
         some = select(documents.c.id).where(documents.c.knowledge_base_id == knowledge_base_id, _DELETING)
         return [row.id for row in await self._database.rows(some.order_by(documents.c.id).limit(limit))]
 
+    async def remove_evaluations(self, knowledge_base_id: UUID, limit: int) -> int:
+        """Removes the next runs of evaluations with their results, then the next sets; how many."""
+        for table in (evaluation_runs, evaluation_sets):
+            some = select(table.c.id).where(table.c.knowledge_base_id == knowledge_base_id).limit(limit)
+            if removed := await self._database.change(delete(table).where(table.c.id.in_(some))):
+                return removed
+        return 0
+
     async def finish(self, knowledge_base_id: UUID) -> None:
         """Only the tombstone stays, without anything that was known; completes the receipt."""
         tombstone: dict[str, object] = {
@@ -142,6 +151,6 @@ def _remaining(knowledge_base_id: UUID) -> ColumnElement[int]:
 
 
 def _works_on(knowledge_base_id: UUID) -> ColumnElement[bool]:
-    # Every job about a document names its knowledge base, see services/document_jobs.py.
+    # Every job about a document, and every evaluation, names its knowledge base.
     named = jobs.c.parameters["knowledge_base_id"].astext == str(knowledge_base_id)
     return and_(named, jobs.c.kind != str(JobKind.DELETE))

@@ -20,10 +20,6 @@ from lorebase.repositories.sql.values import CLOCK, build, columns_of, is_one_of
 from lorebase.schemas.documents import DocumentStatus
 from lorebase.schemas.retention import CachedVectorKey, LivePassage
 
-_TURN = text(
-    "SELECT pg_try_advisory_xact_lock(hashtext('lorebase retention'), hashtext(:workspace_id)) AS mine"
-)
-
 _EMPTY_KNOWLEDGE_BASES = text(
     """
     SELECT knowledge_bases.id FROM knowledge_bases
@@ -35,15 +31,15 @@ _EMPTY_KNOWLEDGE_BASES = text(
     """
 )
 
-# Jobs of other kinds are the history of something that stays.
+# What an answer, an index or an evaluation came from is its history, and stays as long.
 _REMOVE_JOBS = text(
     """
     DELETE FROM jobs WHERE id IN (
         SELECT old.id FROM jobs AS old
         WHERE old.finished_at < statement_timestamp() - CAST(:age AS interval)
-          AND old.kind IN ('ANSWER', 'DELETE', 'INGEST', 'SYNC_METADATA')
           AND NOT EXISTS (SELECT FROM answers WHERE answers.job_id = old.id)
           AND NOT EXISTS (SELECT FROM embedding_indexes WHERE embedding_indexes.job_id = old.id)
+          AND NOT EXISTS (SELECT FROM evaluation_runs WHERE evaluation_runs.job_id = old.id)
           AND NOT (
               EXISTS (
                   SELECT FROM documents
@@ -66,11 +62,6 @@ class SqlRetentionRepository:
     def __init__(self, database: SqlConnection, workspace_id: UUID) -> None:
         self._database = database
         self._workspace_id = workspace_id
-
-    async def take_turn(self) -> bool:
-        """Whether no other process removes old rows of this workspace, until the transaction ends."""
-        row = await self._database.first(_TURN, {"workspace_id": str(self._workspace_id)})
-        return row is not None and bool(row.mine)
 
     async def remove_documents(self, age: timedelta, limit: int) -> int:
         """Removes tombstones of documents deleted so long ago, with their receipts."""
