@@ -21,6 +21,13 @@ class SearchMode(StrEnum):
     VECTOR = "VECTOR"
 
 
+class SearchPart(StrEnum):
+    """A part of a search that may be left out."""
+
+    KEYWORD = "KEYWORD"
+    RERANK = "RERANK"
+
+
 class SearchRequest(Value):
     """How to retrieve. `offset` skips hits of the pinned result order; `limit` is the page size."""
 
@@ -73,14 +80,14 @@ class SearchHit(Value):
 class SearchResult(Value):
     """A page of hits in order, whether more follow, the indexes that answered and the milliseconds spent.
 
-    `degraded` names what had to be left out (for example `keyword` after a timeout).
+    `degraded` names what had to be left out (for example the keyword leg after a timeout).
     """
 
     hits: tuple[SearchHit, ...]
     has_next: bool
     index_ids: tuple[UUID, ...]
     took_ms: int
-    degraded: tuple[str, ...] = ()
+    degraded: tuple[SearchPart, ...] = ()
 
 
 class ScoredChunk(Value):

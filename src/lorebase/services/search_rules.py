@@ -23,7 +23,7 @@ def check_request(request: SearchRequest, settings: Settings) -> None:
         raise BadInput(f"Ask for 1 to {settings.page_size_maximum} hits.", field=["first"])
     if not 0 <= request.offset <= OFFSET_MAXIMUM:
         raise BadInput("The cursor lies outside the hits that are kept in order.", field=["after"])
-    if request.rerank:
+    if request.rerank and not settings.reranks:
         raise BadInput("No reranker is configured.", field=["rerank"])
     _check_min_score(request)
 

@@ -14,7 +14,7 @@ from lorebase.api.graphql.context import Context, Info
 from lorebase.api.graphql.cursors import OffsetCursors
 from lorebase.api.graphql.directives import Cost
 from lorebase.api.graphql.embeddings import EmbeddingIndex
-from lorebase.api.graphql.enums import SearchMode
+from lorebase.api.graphql.enums import SearchMode, SearchPart
 from lorebase.api.graphql.fields import computed
 from lorebase.api.graphql.filters import SearchFilter, read_filter
 from lorebase.api.graphql.nodes import read_id
@@ -119,6 +119,9 @@ class SearchHitEdge:
 class SearchHitConnection:
     """What a search found."""
 
+    degraded: list[SearchPart] = strawberry.field(
+        description="Parts of the search that failed or ran out of time and were left out, as a rule none."
+    )
     edges: list[SearchHitEdge] = strawberry.field(description="The page, with cursors.")
     nodes: list[SearchHit] = strawberry.field(description="The page, without cursors.")
     page_info: PageInfo = strawberry.field(description="Position of the page in the list.")
@@ -190,6 +193,7 @@ async def show_result(
         has_previous_page=offset > 0,
     )
     return SearchHitConnection(
+        degraded=list(result.degraded),
         edges=edges,
         nodes=[hit for _, hit in hits],
         page_info=page_info,
