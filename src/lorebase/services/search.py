@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from uuid import UUID
 
 from lorebase.core.config import Settings
@@ -14,7 +13,7 @@ from lorebase.ports.clock import Clock
 from lorebase.ports.embedder import Embedder
 from lorebase.ports.reranker import Reranker
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
-from lorebase.schemas.search import SearchHit, SearchMode, SearchPart, SearchRequest, SearchResult
+from lorebase.schemas.search import SearchMode, SearchPart, SearchRequest, SearchResult
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require
 from lorebase.services.fusion import NOTHING, FusedCandidate, fuse, keyword_leg, vector_leg
@@ -26,12 +25,14 @@ from lorebase.services.reranking import reranked
 from lorebase.services.search_legs import Found, SearchLegs
 from lorebase.services.search_plan import SearchPlan, read_plan
 from lorebase.services.search_rules import check_request
-from lorebase.services.search_run import SearchRun, Verified
+from lorebase.services.search_run import SearchRun
 
 _WIDER = 5
 # Enough for the last page that a cursor can ask for.
 _DEPTH_MAXIMUM = 1101
 _LEAST_CHECKED = 30
+# Comparing every pair of more would cost more than the search.
+_SPREAD_HITS = 50
 
 _logger = logging.getLogger(__name__)
 
@@ -88,10 +89,9 @@ class SearchService:
             plan = await read_plan(uow, request, self._settings, index_id)
         run = SearchRun(request, plan, self._legs(plan, request), self._pool(request))
         await self._rank(run)
-        await self._rerank(run)
-        page = run.hits[request.offset : run.end]
+        await self._sort_anew(run)
         result = SearchResult(
-            hits=self._hits(page, request.query if highlighted else None),
+            hits=run.page(Highlighter(self._analyser, request.query) if highlighted else None),
             has_next=len(run.hits) > run.end,
             index_ids=plan.index_ids,
             took_ms=round((self._clock.monotonic() - started) * 1000),
@@ -128,12 +128,20 @@ class SearchService:
         if found.keyword is None:
             run.degraded.append(SearchPart.KEYWORD)
 
-    async def _rerank(self, run: SearchRun) -> None:
-        if self._reranker is None or run.request.offset >= run.pool:
+    async def _sort_anew(self, run: SearchRun) -> None:
+        request = run.request
+        if request.offset >= run.pool:
             return
+        if self._reranker is not None and request.rerank is not False:
+            await self._rerank(run, self._reranker)
+        if request.mmr_lambda is not None:
+            run.spread(_SPREAD_HITS, request.mmr_lambda)
+
+    async def _rerank(self, run: SearchRun, reranker: Reranker) -> None:
         started = self._clock.monotonic()
+        count = self._settings.rerank_candidates
         try:
-            run.hits = await reranked(self._reranker, run.request.query, run.hits, run.pool)
+            run.hits = await reranked(reranker, run.request.query, run.hits, count)
         except LorebaseError as error:
             _logger.warning("search goes without reranking", extra={"code": error.code.value})
             run.degraded.append(SearchPart.RERANK)
@@ -141,8 +149,10 @@ class SearchService:
             run.legs.timings.add("rerank", self._clock.monotonic() - started)
 
     def _pool(self, request: SearchRequest) -> int:
+        """Hits that are sorted anew, whichever page is asked for."""
         reranks = self._reranker is not None and request.rerank is not False
-        return self._settings.rerank_candidates if reranks else 0
+        spreads = request.mmr_lambda is not None
+        return max(self._settings.rerank_candidates if reranks else 0, _SPREAD_HITS if spreads else 0)
 
     def _fused(self, found: Found, run: SearchRun) -> list[FusedCandidate]:
         """Candidates in order, without those whose similarity is too low or unknown when that was asked."""
@@ -175,10 +185,6 @@ class SearchService:
                 ids = [entry.chunk_id for _, entry in part]
                 run.add(part, await uow.chunks.check(ids, run.plan.index_ids, run.request.filter))
         run.legs.timings.add("check", self._clock.monotonic() - started)
-
-    def _hits(self, page: Iterable[Verified], query: str | None) -> tuple[SearchHit, ...]:
-        highlighter = None if query is None else Highlighter(self._analyser, query)
-        return tuple(verified.shown(highlighter) for verified in page)
 
 
 def _finds_no_more(found: Found, run: SearchRun) -> bool:

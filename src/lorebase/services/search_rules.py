@@ -26,6 +26,8 @@ def check_request(request: SearchRequest, settings: Settings) -> None:
     if request.rerank and not settings.reranks:
         raise BadInput("No reranker is configured.", field=["rerank"])
     _check_min_score(request)
+    if request.mmr_lambda is not None and not 0 <= request.mmr_lambda <= 1:
+        raise BadInput("Lambda lies between 0 and 1.", field=["mmrLambda"])
 
 
 def _check_query(query: str, longest: int) -> None:

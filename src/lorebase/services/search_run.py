@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from lorebase.schemas.documents import Chunk
 from lorebase.schemas.search import SearchExplanation, SearchHit, SearchPart, SearchRequest, SearchScores
+from lorebase.services.diversity import Likeness, likeness, spread
 from lorebase.services.fusion import FusedCandidate
 from lorebase.services.highlights import Highlighter
 from lorebase.services.search_legs import SearchLegs
@@ -24,7 +26,12 @@ class Verified:
     rerank_score: float | None = None
     rerank_rank: int | None = None
 
-    def shown(self, highlighter: Highlighter | None) -> SearchHit:
+    @property
+    def relevance(self) -> float:
+        """By the reranker when it judged the hit, else by fusion."""
+        return self.candidate.score if self.rerank_score is None else self.rerank_score
+
+    def shown(self, highlighter: Highlighter | None, copies: int) -> SearchHit:
         """The hit as callers get it."""
         candidate, chunk = self.candidate, self.chunk
         return SearchHit(
@@ -42,6 +49,7 @@ class Verified:
                 rerank_rank=self.rerank_rank,
             ),
             highlights=highlighter.highlights(chunk.text) if highlighter else (),
+            copies=copies,
         )
 
 
@@ -60,6 +68,7 @@ class SearchRun:
     seen: set[UUID] = field(default_factory=set)
     degraded: list[SearchPart] = field(default_factory=list)
     dropped: int = 0
+    copies: Counter[Likeness] = field(default_factory=Counter)
 
     @property
     def end(self) -> int:
@@ -78,5 +87,26 @@ class SearchRun:
             chunk = chunks.get(candidate.chunk_id)
             if chunk is None:
                 self.dropped += 1
-            else:
+            elif not (self.request.collapse_copies and self._is_copy(chunk)):
                 self.hits.append(Verified(candidate, chunk, rank))
+
+    def spread(self, count: int, trade_off: float) -> None:
+        """Sorts the first hits by maximal marginal relevance: those that were reranked, if any were.
+
+        Scores of fusion and of a reranker are not comparable.
+        """
+        reranked = [hit for hit in self.hits if hit.rerank_score is not None]
+        first = (reranked or self.hits)[:count]
+        order = spread([hit.chunk.text for hit in first], [hit.relevance for hit in first], trade_off)
+        self.hits[: len(first)] = [first[place] for place in order]
+
+    def page(self, highlighter: Highlighter | None) -> tuple[SearchHit, ...]:
+        """The hits asked for, as callers get them."""
+        page = self.hits[self.request.offset : self.end]
+        copies = [max(0, self.copies[likeness(hit.chunk)] - 1) for hit in page]
+        return tuple(hit.shown(highlighter, count) for hit, count in zip(page, copies, strict=True))
+
+    def _is_copy(self, chunk: Chunk) -> bool:
+        known = likeness(chunk)
+        self.copies[known] += 1
+        return self.copies[known] > 1

@@ -76,6 +76,9 @@ class SearchHit:
     """A passage that was found."""
 
     chunk: Chunk = strawberry.field(description="The passage.")
+    copies: int = strawberry.field(
+        description="Passages with the same headings and words that were met and left out for this one."
+    )
     explanation: SearchExplanation = strawberry.field(description="How the hit got its place.")
     highlights: list[TextRange] = strawberry.field(
         description="Matched words of the passage, as offsets into its text."
@@ -90,6 +93,7 @@ class SearchHit:
         """Shows a hit."""
         return cls(
             chunk=chunk,
+            copies=value.copies,
             explanation=SearchExplanation.from_value(value.explanation),
             highlights=[TextRange.from_value(place) for place in value.highlights],
             score=value.score,
@@ -139,6 +143,10 @@ class SearchHitConnection:
 class SearchInput:
     """What to find and how."""
 
+    collapse_copies: bool = strawberry.field(
+        description="Whether passages with the same headings and words are shown once, as answers always do.",
+        default=False,
+    )
     filter: SearchFilter | None = strawberry.field(
         description="Conditions on what may be found.", default=UNSET
     )
@@ -147,6 +155,11 @@ class SearchInput:
     )
     min_score: float | None = strawberry.field(
         description="Drop hits whose cosine similarity is below this.", default=None
+    )
+    mmr_lambda: float | None = strawberry.field(
+        description="Spreads the first 50 hits by maximal marginal relevance: 1 keeps them in order, 0 wants"
+        " nothing but difference; no spreading when absent.",
+        default=None,
     )
     mode: SearchMode = strawberry.field(description="How candidates are found.", default=SearchMode.HYBRID)
     query: str = strawberry.field(description="The question or words, at most 2000 characters.")
@@ -167,6 +180,8 @@ class SearchInput:
             filter=read_filter(context, self.filter, filters.SearchFilter, (*path, "filter")),
             min_score=self.min_score,
             rerank=self.rerank,
+            collapse_copies=self.collapse_copies,
+            mmr_lambda=self.mmr_lambda,
         )
 
 
