@@ -58,7 +58,9 @@ class SearchService:
         self._reranker = reranker
         self._analyser = KeywordAnalyser()
 
-    async def search(self, principal: Principal, request: SearchRequest) -> SearchResult:
+    async def search(
+        self, principal: Principal, request: SearchRequest, *, highlighted: bool = True
+    ) -> SearchResult:
         """The page of hits asked for, best first.
 
         Forbidden without READ; BadInput and NotFound as for `retrieve`; Unavailable with
@@ -66,7 +68,7 @@ class SearchService:
         leg out of time and a reranker that fails are left out and named in `degraded`.
         """
         require(principal, ApiScope.READ)
-        return await self.retrieve(principal.workspace_id, request)
+        return await self.retrieve(principal.workspace_id, request, highlighted=highlighted)
 
     async def retrieve(
         self,
@@ -79,7 +81,7 @@ class SearchService:
         """The same without a check of scopes, for work that was allowed before.
 
         `index_id` names the index to search in place of the active one, when there is one knowledge base.
-        Finding the matched words costs more than all the rest: `highlighted` says whether they are wanted.
+        Finding the matched words takes time for each passage: `highlighted` says whether they are wanted.
 
         BadInput for a request that breaks a rule, NotFound for a knowledge base that is not in the workspace.
         """

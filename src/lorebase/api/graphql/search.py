@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Self
 
 import strawberry
 from strawberry import UNSET
+from strawberry.types.nodes import SelectedField, Selection
 
 from lorebase.api.graphql.chunks import Chunk
 from lorebase.api.graphql.context import Context, Info
@@ -185,6 +186,14 @@ class SearchInput:
         )
 
 
+def asks_for(name: str, selections: Iterable[Selection]) -> bool:
+    """Whether a field of that name is selected anywhere below, fragments included."""
+    return any(
+        (isinstance(each, SelectedField) and each.name == name) or asks_for(name, each.selections)
+        for each in selections
+    )
+
+
 Wanted = Annotated[SearchInput, strawberry.argument(name="input", description="What to find and how.")]
 
 
@@ -232,5 +241,6 @@ class SearchQueries:
         cursors = search_cursors(context, request)
         offset = cursors.read(after) if after else 0
         page = request.model_copy(update={"limit": first, "offset": offset})
-        result = await context.services.search.search(context.principal, page)
+        highlighted = asks_for("highlights", info.selected_fields)
+        result = await context.services.search.search(context.principal, page, highlighted=highlighted)
         return await show_result(context, result, offset, cursors)
