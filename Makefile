@@ -9,7 +9,10 @@ not_here = not bench and not faults and not conformance and not browser
 checks = tests/unit/test_house_rules.py tests/unit/test_schema_file.py tests/unit/test_schema_changes.py tests/unit/test_prompts.py \
 	tests/integration/test_migrations.py
 
-.PHONY: help setup setup-dev run test conformance check format lock examples clean
+ROUNDS ?= 100
+SEED ?= 1
+
+.PHONY: help setup setup-dev run test faults conformance check format lock examples clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -31,6 +34,10 @@ run: setup ## Starts everything in the foreground; Ctrl-C stops it
 
 test: setup-dev ## All tests but the benchmarks, the fault loops and the suites that need Node.js or a browser
 	@$(clean_environment) $(python) -m pytest -n 2 --dist loadgroup -m '$(not_here)' tests
+
+# ARGUMENTS="--only freeze-worker --folder ../faults-1" plays one scenario and keeps its history.
+faults: setup-dev ## Kills, freezes and cuts off parts of the real stack: ROUNDS=100 SEED=1; exits with 1 at a loss
+	@$(clean_environment) $(python) -m tests.faults --rounds $(ROUNDS) --seed $(SEED) $(ARGUMENTS)
 
 conformance: setup-dev ## The public suites and clients of GraphQL; SUITES="ws sse" runs some of them
 	@sh tests/conformance/node/setup.sh

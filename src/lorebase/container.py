@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic import SecretStr
 
 from lorebase.clients.arq_queue import ArqJobQueue
 from lorebase.clients.blob_objects import blob_store
 from lorebase.clients.http_reranker import reranker_of
-from lorebase.clients.model_description import describe_embedding_model
+from lorebase.clients.model_description import describe, describe_embedding_model
 from lorebase.clients.openai_chat import OpenAIChatModel
 from lorebase.clients.openai_connection import LOCAL_PROVIDER, REMOTE_PROVIDER, ModelConnections
 from lorebase.clients.openai_embedder import OpenAIEmbedder
@@ -34,18 +35,22 @@ from lorebase.repositories.milvus.collection import MilvusCollections
 from lorebase.repositories.sql.embedding_registry import SqlEmbeddingRegistry
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.embeddings import EmbeddingModel
-from lorebase.schemas.jobs import JobKind
+from lorebase.schemas.jobs import JobKind, JobSubjectType
 from lorebase.services.access import AccessService
 from lorebase.services.answering import AnswerHandler
 from lorebase.services.answers import AnswerService
 from lorebase.services.deletion import DeletionHandler
 from lorebase.services.document_contents import ContentService
 from lorebase.services.documents import DocumentService
+from lorebase.services.embedding_registry import EmbeddingRegistryService
 from lorebase.services.embeddings import CachedEmbedder, EmbeddingService
 from lorebase.services.evaluation_runs import EvaluationHandler
 from lorebase.services.evaluations import EvaluationService
+from lorebase.services.handlers_by_subject import HandlersBySubject
 from lorebase.services.health import HealthService
 from lorebase.services.index_rebuild import IndexRebuild
+from lorebase.services.index_removal import IndexRemovalHandler
+from lorebase.services.indexes import IndexService
 from lorebase.services.ingestion import IngestionHandler
 from lorebase.services.job_control import JobHandler
 from lorebase.services.job_events import JobEvents
@@ -57,6 +62,7 @@ from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
 from lorebase.services.rate_limits import RateLimitService
 from lorebase.services.reconciliation import Reconciler
+from lorebase.services.reindexing import ReindexHandler
 from lorebase.services.retention import RetentionService
 from lorebase.services.search import SearchService
 from lorebase.services.streams import StreamService
@@ -74,6 +80,7 @@ class Container:
     workspaces: WorkspaceService
     knowledge_bases: KnowledgeBaseService
     embeddings: EmbeddingService
+    indexes: IndexService
     documents: DocumentService
     contents: ContentService
     jobs: JobService
@@ -140,16 +147,28 @@ async def migrate(settings: Settings) -> EmbeddingModel:
     owner_url = _required(settings.database_owner_url, "LOREBASE_DATABASE_OWNER_URL")
     await ensure_roles(owner_url, _required(settings.database_url, "LOREBASE_DATABASE_URL"))
     await upgrade(owner_url)
+    async with open_registry(settings) as registry:
+        connections = ModelConnections(settings)
+        try:
+            return await registry.adopt(await describe_embedding_model(connections, settings))
+        finally:
+            await connections.close()
+
+
+@asynccontextmanager
+async def open_registry(settings: Settings) -> AsyncIterator[EmbeddingRegistryService]:
+    """The registry of embedding models, with the owner's rights: for operators' commands only."""
     connections = ModelConnections(settings)
-    owner = create_owner_engine(owner_url)
+    owner = create_owner_engine(_required(settings.database_owner_url, "LOREBASE_DATABASE_OWNER_URL"))
     try:
-        described = await describe_embedding_model(connections, settings)
-        model = await SqlEmbeddingRegistry(owner).register(described)
-        await MilvusCollections(*_milvus(settings)).create(model)
+        yield EmbeddingRegistryService(
+            registry=SqlEmbeddingRegistry(owner),
+            collections=MilvusCollections(*_milvus(settings)),
+            describe=partial(describe, connections),
+        )
     finally:
         await owner.dispose()
         await connections.close()
-    return model
 
 
 async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resources:
@@ -221,7 +240,7 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
             analyser=parts.analyser,
             settings=parts.settings,
         ),
-        JobKind.DELETE: _deletion(parts),
+        **_index_handlers(parts, cached),
         JobKind.SYNC_METADATA: MetadataSyncHandler(
             units=parts.units,
             cached_embedder=cached,
@@ -243,6 +262,28 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
     return JobRunner(
         units=parts.units, handlers=handlers, events=parts.events, settings=parts.settings, clock=parts.clock
     )
+
+
+def _index_handlers(parts: _Resources, cached: CachedEmbedder) -> dict[JobKind, JobHandler]:
+    deletion = _deletion(parts)
+    return {
+        JobKind.DELETE: HandlersBySubject(
+            {
+                JobSubjectType.DOCUMENT: deletion,
+                JobSubjectType.KNOWLEDGE_BASE: deletion,
+                JobSubjectType.EMBEDDING_INDEX: IndexRemovalHandler(
+                    units=parts.units, index=parts.index, settings=parts.settings, clock=parts.clock
+                ),
+            }
+        ),
+        JobKind.REINDEX: ReindexHandler(
+            units=parts.units,
+            cached_embedder=cached,
+            index=parts.index,
+            settings=parts.settings,
+            clock=parts.clock,
+        ),
+    }
 
 
 def _deletion(parts: _Resources) -> DeletionHandler:
@@ -268,6 +309,7 @@ def _build(parts: _Resources) -> Container:
             units=units, queue=queue, events=events, clock=clock, settings=settings
         ),
         embeddings=EmbeddingService(units=units),
+        indexes=IndexService(units=units, queue=queue, events=events),
         documents=DocumentService(
             units=units, blobs=parts.blobs, queue=queue, events=events, clock=clock, settings=settings
         ),

@@ -241,6 +241,22 @@ class ChunkIndexContract:
         nowhere = address(home.collection, uuid4())
         assert await self.identities(index, nowhere) == []
 
+    async def test_a_knowledge_base_is_counted_and_emptied_without_touching_others(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        doomed, kept = document(home.workspace_id), document(home.workspace_id)
+        sibling = document(home.workspace_id, knowledge_base_id=doomed.knowledge_base_id)
+        await self.store(index, home, passage(doomed), passage(doomed), passage(sibling), passage(kept))
+        stranger = address(home.collection, uuid4(), home.partition)
+        base = doomed.knowledge_base_id
+        assert (await index.count_all(home, base), await index.count_all(stranger, base)) == (3, 0)
+        await index.delete_all(stranger, base)
+        assert await index.count_all(home, base) == 3
+        await index.delete_all(home, base)
+        assert await index.count_all(home, base) == 0
+        assert await index.count_all(home, kept.knowledge_base_id) == 1
+        await index.delete_all(address(home.collection, uuid4()), base)
+
     async def test_deleting_twice_is_no_error(self, index: ChunkIndex, home: PartitionAddress) -> None:
         entry = passage(document(home.workspace_id))
         await self.store(index, home, entry)

@@ -24,11 +24,15 @@ PAGE_ROWS = 3
 
 
 class FakeChunkIndex:
-    """Collections are made with the first row. `down` makes every call fail; `queries` keeps the searches."""
+    """Collections are made with the first row. `down` makes every call fail.
+
+    `queries` keeps the searches, `asked` keeps them with their collections.
+    """
 
     def __init__(self) -> None:
         self.partitions: dict[Place, dict[UUID, ChunkVector]] = {}
         self.queries: list[VectorQuery] = []
+        self.asked: list[tuple[str, VectorQuery]] = []
         self.down = False
 
     async def ensure_partition(self, address: PartitionAddress) -> None:
@@ -99,6 +103,7 @@ class FakeChunkIndex:
 
     async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
         self.queries.append(query)
+        self.asked.append((address.collection, query))
         found = [
             ScoredChunk(
                 chunk_id=row.chunk_id,

@@ -109,9 +109,9 @@ def _judged(query: str, documents: list[str], behaviour: str) -> dict[str, objec
 
 
 @asynccontextmanager
-async def openai_server() -> AsyncIterator[OpenAIServer]:
-    """Runs the server on a free loopback port."""
-    server = OpenAIServer()
+async def openai_server(server: OpenAIServer | None = None) -> AsyncIterator[OpenAIServer]:
+    """Runs the server, or the given one, on a free loopback port."""
+    server = server or OpenAIServer()
     app = Starlette(
         routes=[
             Route("/v1/embeddings", server.handle, methods=["POST"]),
@@ -121,6 +121,8 @@ async def openai_server() -> AsyncIterator[OpenAIServer]:
     )
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    # Whoever connects before the server runs waits, and is not refused.
+    listener.listen()
     server.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     runner = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
     task = asyncio.create_task(runner.serve(sockets=[listener]))

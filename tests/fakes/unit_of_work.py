@@ -13,6 +13,7 @@ from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
 from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
+from lorebase.ports.indexes import IndexRepository
 from lorebase.ports.jobs import JobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
@@ -27,6 +28,7 @@ from tests.fakes.memory.documents import MemoryDocuments
 from tests.fakes.memory.embeddings import MemoryEmbeddings
 from tests.fakes.memory.evaluations import MemoryEvaluations
 from tests.fakes.memory.idempotency import MemoryIdempotency
+from tests.fakes.memory.indexes import MemoryIndexes
 from tests.fakes.memory.jobs import MemoryJobs
 from tests.fakes.memory.keywords import MemoryKeywords
 from tests.fakes.memory.knowledge_bases import MemoryKnowledgeBases
@@ -59,6 +61,7 @@ class MemoryUnitOfWork:
         self.workspaces: WorkspaceRepository = MemoryWorkspaces(state, workspace_id, now)
         self.knowledge_bases: KnowledgeBaseRepository = MemoryKnowledgeBases(state, workspace_id, now)
         self.embeddings: EmbeddingRepository = MemoryEmbeddings(state, workspace_id, now)
+        self.indexes: IndexRepository = MemoryIndexes(state, workspace_id, now)
         self.documents: DocumentRepository = MemoryDocuments(state, workspace_id, now)
         self.versions: VersionRepository = MemoryVersions(state, workspace_id)
         self.chunks: ChunkRepository = MemoryChunks(state, workspace_id)

@@ -9,12 +9,15 @@ from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.documents import Chunk, Document, UpsertDocument, UpsertedDocument
 from lorebase.schemas.events import StreamEvent, StreamKind, StreamName
-from lorebase.schemas.jobs import Job, JobKind, JobLane
+from lorebase.schemas.jobs import Job, JobKind, JobLane, JobSubjectType
 from lorebase.schemas.reconciliation import DriftReport
 from lorebase.schemas.search import ChunkVector
 from lorebase.services.deletion import DeletionHandler
 from lorebase.services.documents import DocumentService
 from lorebase.services.embeddings import CachedEmbedder
+from lorebase.services.handlers_by_subject import HandlersBySubject
+from lorebase.services.index_removal import IndexRemovalHandler
+from lorebase.services.indexes import IndexService
 from lorebase.services.ingestion import IngestionHandler
 from lorebase.services.job_control import JobHandler
 from lorebase.services.job_events import JobEvents
@@ -25,6 +28,7 @@ from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
 from lorebase.services.reconciliation import Reconciler
+from lorebase.services.reindexing import ReindexHandler
 from tests.factories import Tenant, make_settings
 from tests.fakes.blob_store import FakeBlobStore
 from tests.fakes.chunk_index import FakeChunkIndex
@@ -78,6 +82,7 @@ class World:
             settings=self.settings,
         )
         self.jobs = JobService(units=self.units, queue=self.queue, events=self.events)
+        self.indexes = IndexService(units=self.units, queue=self.queue, events=self.events)
 
     def handlers(self, faults: Faults | None = None) -> dict[JobKind, JobHandler]:
         """The handlers of a worker process that may die."""
@@ -86,6 +91,13 @@ class World:
         blobs, index = FaultyBlobs(self.blobs, faults), FaultyIndex(self.store, faults)
         cached = CachedEmbedder(units=units, embedder=FaultyEmbedder(self.embedder, faults))
         analyser = KeywordAnalyser()
+        deletion = DeletionHandler(
+            units=units,
+            blobs=blobs,
+            index=index,
+            notices=JobNotices(queue=self.queue, events=self.events),
+            settings=self.settings,
+        )
         return {
             JobKind.INGEST: IngestionHandler(
                 units=units,
@@ -97,12 +109,17 @@ class World:
                 analyser=analyser,
                 settings=self.settings,
             ),
-            JobKind.DELETE: DeletionHandler(
-                units=units,
-                blobs=blobs,
-                index=index,
-                notices=JobNotices(queue=self.queue, events=self.events),
-                settings=self.settings,
+            JobKind.DELETE: HandlersBySubject(
+                {
+                    JobSubjectType.DOCUMENT: deletion,
+                    JobSubjectType.KNOWLEDGE_BASE: deletion,
+                    JobSubjectType.EMBEDDING_INDEX: IndexRemovalHandler(
+                        units=units, index=index, settings=self.settings, clock=self.clock
+                    ),
+                }
+            ),
+            JobKind.REINDEX: ReindexHandler(
+                units=units, cached_embedder=cached, index=index, settings=self.settings, clock=self.clock
             ),
             JobKind.SYNC_METADATA: MetadataSyncHandler(
                 units=units,
@@ -147,8 +164,9 @@ class World:
     async def run_all(self) -> int:
         """A healthy worker does all that is due, whatever it takes; returns how many jobs it ran."""
         runner, total = self.runner(), 0
-        while ran := await runner.run_due(JobLane.DOCUMENTS):
-            total += ran
+        for lane in (JobLane.DOCUMENTS, JobLane.INDEXES):
+            while ran := await runner.run_due(lane):
+                total += ran
         return total
 
     async def upsert(self, tenant: Tenant, body: str, **given: object) -> UpsertedDocument:

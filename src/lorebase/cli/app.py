@@ -11,6 +11,7 @@ from lorebase.cli import stack
 from lorebase.cli.ask import ask
 from lorebase.cli.command_group import CommandGroup
 from lorebase.cli.doctor import doctor
+from lorebase.cli.embeddings import embeddings_commands
 from lorebase.cli.evaluation import evaluation_commands
 from lorebase.cli.ingest import ingest
 from lorebase.cli.key import key_commands
@@ -46,6 +47,7 @@ app.add_typer(knowledge_base_commands, name="knowledge-base")
 app.add_typer(key_commands, name="key")
 app.add_typer(evaluation_commands, name="eval")
 app.add_typer(workspace_commands, name="workspace")
+app.add_typer(embeddings_commands, name="embeddings")
 app.add_typer(schema_commands, name="schema")
 app.command("migrate")(migrate)
 app.command("reconcile")(reconcile)

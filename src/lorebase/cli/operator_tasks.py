@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lorebase.container import migrate as migrate_everything
-from lorebase.container import open_container
+from lorebase.container import open_container, open_registry
 from lorebase.core.config import Settings
-from lorebase.core.ids import GlobalId
-from lorebase.schemas.embeddings import EmbeddingModel
+from lorebase.core.ids import GlobalId, parse_global_id
+from lorebase.schemas.embeddings import EmbeddingModel, ModelWish, RegisteredModel
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase
 from lorebase.schemas.reconciliation import DriftReport
 from lorebase.schemas.workspaces import Principal
@@ -32,6 +33,36 @@ class NewWorkspace:
 def migrate_now(settings: Settings) -> EmbeddingModel:
     """Brings everything to this release; returns the embedding model of new knowledge bases."""
     return asyncio.run(migrate_everything(settings))
+
+
+def list_models(settings: Settings) -> Sequence[RegisteredModel]:
+    """The registered embedding models, newest first."""
+
+    async def listed() -> Sequence[RegisteredModel]:
+        async with open_registry(settings) as registry:
+            return await registry.models()
+
+    return asyncio.run(listed())
+
+
+def add_model(settings: Settings, wish: ModelWish) -> EmbeddingModel:
+    """Registers an embedding model and makes its collection; see EmbeddingRegistryService.add."""
+
+    async def added() -> EmbeddingModel:
+        async with open_registry(settings) as registry:
+            return await registry.add(wish)
+
+    return asyncio.run(added())
+
+
+def retire_model(settings: Settings, model_id: str) -> EmbeddingModel:
+    """Removes a model by its global id; see EmbeddingRegistryService.retire."""
+
+    async def retired() -> EmbeddingModel:
+        async with open_registry(settings) as registry:
+            return await registry.retire(parse_global_id(model_id, "EmbeddingModel").object_id)
+
+    return asyncio.run(retired())
 
 
 def create_workspace(settings: Settings, name: str, slug: str | None) -> NewWorkspace:

@@ -14,7 +14,7 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from lorebase.schemas.jobs import JobLane
+from lorebase.schemas.jobs import HINTED_LANES, JobLane
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,9 @@ class ArqJobQueue:
         self._pool: ArqRedis | None = None
 
     async def wake(self, job_id: UUID, fence: int, lane: JobLane) -> None:
-        """Announces a job; a hint is unique by job and fence."""
+        """Announces a job; a hint is unique by job and fence. Lanes without hints are left to the sweep."""
+        if lane not in HINTED_LANES:
+            return
         await self._quietly(lambda pool: self._enqueue(pool, job_id, fence, lane))
 
     async def cancel(self, job_id: UUID) -> None:

@@ -78,19 +78,22 @@ class DirectoryBlobStore:
 def _create_beside(target: Path) -> tuple[IO[bytes], Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".part-", dir=target.parent)
-    return os.fdopen(descriptor, "wb"), Path(name)
+    # Without a buffer nothing is left to be written when the file is closed: on a full disk that would fail
+    # once more, with an error that hides the first.
+    return os.fdopen(descriptor, "wb", buffering=0), Path(name)
 
 
 def _write(handle: IO[bytes], chunk: bytes) -> None:
+    rest = memoryview(chunk)
     try:
-        handle.write(chunk)
+        while rest:
+            rest = rest[handle.write(rest) :]
     except OSError as error:
         raise _unavailable() from error
 
 
 def _publish(handle: IO[bytes], part: Path, target: Path) -> None:
     try:
-        handle.flush()
         os.fsync(handle.fileno())
         part.replace(target)
         directory = os.open(target.parent, os.O_RDONLY)

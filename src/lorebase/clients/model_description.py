@@ -7,34 +7,42 @@ from datetime import UTC, datetime
 
 from lorebase.clients.openai_connection import LOCAL_PROVIDER, REMOTE_PROVIDER, ModelConnections, translating
 from lorebase.core.config import EMBEDDED_EMBEDDING_MODEL, Settings
-from lorebase.core.errors import ErrorCode, Transient
+from lorebase.core.errors import BadInput, ErrorCode, Transient
 from lorebase.core.ids import new_id
-from lorebase.schemas.embeddings import EmbeddingModel
+from lorebase.schemas.embeddings import EmbeddingModel, ModelWish
 
 
 async def describe_embedding_model(connections: ModelConnections, settings: Settings) -> EmbeddingModel:
-    """The model that new knowledge bases use by the settings.
-
-    The local server knows version and dimensions of its model; of a remote one the length of a vector is
-    asked unless set, and the version is ours to raise.
-    """
+    """The model that new knowledge bases use by the settings."""
     if settings.embedding_model is None:
-        return await _local(connections)
-    dimensions = settings.embedding_dimensions
-    if dimensions is None:
-        dimensions = await _ask_dimensions(connections, settings.embedding_model)
-    return _model(
-        settings.embedding_model,
-        REMOTE_PROVIDER,
-        settings.embedding_version,
-        dimensions,
-        settings.embedding_max_input_tokens,
+        return await describe(connections, ModelWish(name=EMBEDDED_EMBEDDING_MODEL, provider=LOCAL_PROVIDER))
+    wish = ModelWish(
+        name=settings.embedding_model,
+        provider=REMOTE_PROVIDER,
+        version=settings.embedding_version,
+        dimensions=settings.embedding_dimensions,
+        max_input_tokens=settings.embedding_max_input_tokens,
     )
+    return await describe(connections, wish)
 
 
-async def _local(connections: ModelConnections) -> EmbeddingModel:
+async def describe(connections: ModelConnections, wish: ModelWish) -> EmbeddingModel:
+    """The model that was wished for, completed by whoever serves it.
+
+    The local server knows version and limits of its model, which it can cut shorter; of a remote one the
+    length of a vector is asked unless given. BadInput for what the local model is not.
+    """
+    if wish.provider == LOCAL_PROVIDER:
+        return await _local(connections, wish)
+    dimensions = wish.dimensions
+    if dimensions is None:
+        dimensions = await _ask_dimensions(connections, wish.name)
+    return _model(wish.name, wish.provider, wish.version or "1", dimensions, wish.max_input_tokens or 256)
+
+
+async def _local(connections: ModelConnections, wish: ModelWish) -> EmbeddingModel:
     with translating():
-        found = await connections.client(LOCAL_PROVIDER).models.retrieve(EMBEDDED_EMBEDDING_MODEL)
+        found = await connections.client(LOCAL_PROVIDER).models.retrieve(wish.name)
     facts = found.model_extra or {}
     try:
         dimensions, longest = int(facts["dimensions"]), int(facts["max_input_tokens"])
@@ -43,7 +51,12 @@ async def _local(connections: ModelConnections) -> EmbeddingModel:
         raise Transient(
             "The local model server does not describe its model.", code=ErrorCode.MODEL_MISBEHAVED
         ) from error
-    return _model(EMBEDDED_EMBEDDING_MODEL, LOCAL_PROVIDER, version, dimensions, longest)
+    if wish.version not in {None, version}:
+        raise BadInput(f"The local model is at version {version}.", field=["version"])
+    wanted = dimensions if wish.dimensions is None else wish.dimensions
+    if not 2 <= wanted <= dimensions:
+        raise BadInput(f"The local model has 2 to {dimensions} dimensions.", field=["dimensions"])
+    return _model(wish.name, LOCAL_PROVIDER, version, wanted, min(longest, wish.max_input_tokens or longest))
 
 
 async def _ask_dimensions(connections: ModelConnections, name: str) -> int:

@@ -184,6 +184,9 @@ class WorkerSettings(_Group):
     job_attempts_maximum: int = 8
     job_backoff_base_seconds: float = 2.0
     job_backoff_cap_seconds: float = 3600.0
+    reindex_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="Share of the time that a reindex works; the rest it leaves to others."
+    )
     parse_crashes_maximum: int = 3
     stream_max_events: int = 5000
     stream_expire_seconds: int = 3600

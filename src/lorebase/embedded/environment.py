@@ -21,6 +21,9 @@ _STORES = (
     *("LOREBASE_MILVUS_URI", "LOREBASE_MILVUS_TOKEN", "LOREBASE_BLOB_URL", "LOREBASE_SECRET_KEY"),
 )
 
+# Settings with a remote model and without its key are refused, and the key is not for every child.
+_REMOTE_MODELS = ("LOREBASE_EMBEDDING_MODEL", "LOREBASE_CHAT_MODEL")
+
 
 @dataclass(frozen=True)
 class NeededParts:
@@ -84,7 +87,7 @@ def child_environments(
         everything = {key: value for key, value in everything.items() if not key.startswith("OPENAI_")}
     migrate = {**everything, **_of_addresses(addresses)}
     service = {key: value for key, value in migrate.items() if key != _OWNER_URL}
-    hidden = (*_STORES, "LOREBASE_LOCAL_MODELS_URL")
+    hidden = (*_STORES, "LOREBASE_LOCAL_MODELS_URL", *_REMOTE_MODELS)
     plain = {
         key: value for key, value in everything.items() if key not in hidden and not key.startswith("OPENAI_")
     }

@@ -133,6 +133,9 @@ def _server(owner: MilvusOwner, address: str) -> grpc.Server:
         ("grpc.max_receive_message_length", _MESSAGE_BYTES),
         ("grpc.max_send_message_length", _MESSAGE_BYTES),
         ("grpc.so_reuseport", 0),
+        # pymilvus pings every ten seconds, idle or not; by default that is an abuse, answered by hanging up.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_ping_strikes", 0),
     ]
     server = grpc.server(futures.ThreadPoolExecutor(_THREADS), options=options)
     milvus_pb2_grpc.add_MilvusServiceServicer_to_server(owner, server)

@@ -42,8 +42,11 @@ embedding_models = Table(
     Column("max_input_tokens", Integer, nullable=False),
     Column("collection", Text, nullable=False),
     Column("deprecated_at", DateTime(timezone=True)),
+    # When `migrate` last chose it for new knowledge bases; of those chosen the last one counts.
+    Column("chosen_at", DateTime(timezone=True)),
     *timestamps(),
-    UniqueConstraint("name", "provider", "version", name="uq_embedding_models_version"),
+    # One model may be used at several lengths: each is a version of its own, with its own collection.
+    UniqueConstraint("name", "provider", "version", "dimensions", name="uq_embedding_models_version"),
     UniqueConstraint("collection", name="uq_embedding_models_collection"),
     CheckConstraint("dimensions > 0 AND max_input_tokens > 0", name="sizes"),
     Index("ix_embedding_models_created_at", "created_at", "id"),
@@ -57,13 +60,20 @@ embedding_indexes = Table(
     Column("model_id", Uuid, nullable=False),
     Column("job_id", Uuid),
     Column("progress", Double, nullable=False, server_default=text("0")),
+    # When it was verified to hold every document; the first index of a knowledge base does from the start.
+    Column("completed_at", DateTime(timezone=True), server_default=func.now()),
     Column("activated_at", DateTime(timezone=True)),
+    # From here on nobody sees it or writes to it; a job removes its vectors, then the row.
+    Column("retired_at", DateTime(timezone=True)),
     *timestamps(),
     reference("embedding_indexes_knowledge_base", "knowledge_bases", {"knowledge_base_id": "id"}),
     ForeignKeyConstraint(["model_id"], ["embedding_models.id"], name="fk_embedding_indexes_model"),
     reference("embedding_indexes_job", "jobs", {"job_id": "id"}, deferred=True),
     UniqueConstraint("workspace_id", "knowledge_base_id", "id", name="uq_embedding_indexes_knowledge_base"),
+    # Passages have the same keys in all indexes, and a collection holds each key once.
+    UniqueConstraint("workspace_id", "knowledge_base_id", "model_id", name="uq_embedding_indexes_model"),
     CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
+    CheckConstraint("activated_at IS NULL OR completed_at IS NOT NULL", name="active_is_complete"),
     Index("ix_embedding_indexes_created_at", "workspace_id", "knowledge_base_id", "created_at", "id"),
     Index("ix_embedding_indexes_job", "workspace_id", "job_id"),
 )
@@ -98,7 +108,9 @@ embedding_cache = Table(
     # To the day: when it was last asked for, or found to belong to a live passage.
     Column("used_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("workspace_id", "model_id", "text_hash"),
-    ForeignKeyConstraint(["model_id"], ["embedding_models.id"], name="fk_embedding_cache_model"),
+    ForeignKeyConstraint(
+        ["model_id"], ["embedding_models.id"], name="fk_embedding_cache_model", ondelete="CASCADE"
+    ),
     CheckConstraint("octet_length(vector) % 4 = 0 AND octet_length(vector) > 0", name="vector"),
     Index("ix_embedding_cache_used_at", "workspace_id", "used_at"),
 )

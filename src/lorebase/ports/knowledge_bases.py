@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from uuid import UUID
 
-from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
+from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, RegisteredModel
 from lorebase.schemas.filters import DocumentFilter
 from lorebase.schemas.knowledge_bases import (
     FacetValue,
@@ -76,7 +77,7 @@ class EmbeddingRepository(Protocol):
         ...
 
     async def default_model(self) -> EmbeddingModel | None:
-        """The newest model that is not deprecated."""
+        """The model that the operator chose, or else the newest; never a deprecated one."""
         ...
 
     async def get_indexes(self, ids: Sequence[UUID]) -> list[EmbeddingIndex]:
@@ -120,5 +121,27 @@ class EmbeddingRegistry(Protocol):
     """Registration of models: for the owner role, in `migrate` and admin commands only."""
 
     async def register(self, model: EmbeddingModel) -> EmbeddingModel:
-        """Adds the model version, or returns the one with the same name, provider and version."""
+        """Adds the model version, or returns the one with the same name, provider, version and dimensions.
+
+        Conflict when its collection belongs to another model version.
+        """
+        ...
+
+    async def choose(self, model_id: UUID) -> None:
+        """Makes it the one that new knowledge bases use unless they name another."""
+        ...
+
+    async def all(self) -> Sequence[RegisteredModel]:
+        """Every model, newest first."""
+        ...
+
+    async def deprecate(self, model_id: UUID) -> None:
+        """From here on no new index can choose it. NotFound."""
+        ...
+
+    def removal(self, model_id: UUID) -> AbstractAsyncContextManager[None]:
+        """Removes the model and its cached vectors when the block ends well.
+
+        Conflict(WRONG_STATE) before the block begins while an index of any workspace uses it.
+        """
         ...

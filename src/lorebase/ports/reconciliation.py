@@ -26,7 +26,7 @@ class ReconciliationRepository(Protocol):
         ...
 
     async def indexes(self) -> list[IndexPlace]:
-        """All indexes of the workspace."""
+        """All indexes of the workspace that are kept."""
         ...
 
     async def collections(self) -> list[str]:

@@ -10,6 +10,7 @@ from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
 from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
+from lorebase.ports.indexes import IndexRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
@@ -30,6 +31,7 @@ class UnitOfWork(Protocol):
     workspaces: WorkspaceRepository
     knowledge_bases: KnowledgeBaseRepository
     embeddings: EmbeddingRepository
+    indexes: IndexRepository
     documents: DocumentRepository
     versions: VersionRepository
     chunks: ChunkRepository

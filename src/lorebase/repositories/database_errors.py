@@ -35,7 +35,18 @@ _DATABASE_EXCEPTIONS = (
     PoolTimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
+)
+
+# A server that is killed in the middle of an answer leaves asyncpg's protocol in a state of its own, and what
+# is asked next (a rollback as a rule) is refused with an InternalClientError.
+_LOST_CONNECTIONS = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    PoolTimeoutError,
+    PendingRollbackError,
 )
 
 
@@ -83,7 +94,7 @@ def _refused_values(error: Exception, state: str) -> LorebaseError | None:
 
 def _without_state(error: Exception) -> LorebaseError | None:
     cause = _cause(error)
-    if isinstance(cause, (asyncpg.InterfaceError, OSError, PoolTimeoutError, PendingRollbackError)):
+    if isinstance(cause, _LOST_CONNECTIONS):
         return unavailable(type(cause).__name__)
     return None
 

@@ -16,6 +16,7 @@ from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
 from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
+from lorebase.ports.indexes import IndexRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
@@ -32,6 +33,7 @@ from lorebase.repositories.sql.documents import SqlDocumentRepository
 from lorebase.repositories.sql.embeddings import SqlEmbeddingRepository
 from lorebase.repositories.sql.evaluations import SqlEvaluationRepository
 from lorebase.repositories.sql.idempotency import SqlIdempotencyRepository
+from lorebase.repositories.sql.indexes import SqlIndexRepository
 from lorebase.repositories.sql.jobs import SqlJobRepository
 from lorebase.repositories.sql.keyword_index import SqlKeywordIndex
 from lorebase.repositories.sql.knowledge_bases import SqlKnowledgeBaseRepository
@@ -68,6 +70,7 @@ class SqlUnitOfWork(_Transaction):
         self.workspaces: WorkspaceRepository = SqlWorkspaceRepository(database, workspace_id)
         self.knowledge_bases: KnowledgeBaseRepository = SqlKnowledgeBaseRepository(database, workspace_id)
         self.embeddings: EmbeddingRepository = SqlEmbeddingRepository(database, workspace_id)
+        self.indexes: IndexRepository = SqlIndexRepository(database, workspace_id)
         self.documents: DocumentRepository = SqlDocumentRepository(database, workspace_id)
         self.versions: VersionRepository = SqlVersionRepository(database, workspace_id)
         self.chunks: ChunkRepository = SqlChunkRepository(database, workspace_id)

@@ -27,7 +27,11 @@ class EmbeddingModel(Value):
 
 
 class EmbeddingIndex(Value):
-    """The vectors of a knowledge base for one model version."""
+    """The vectors of a knowledge base for one model version.
+
+    `completed_at`: when it was verified to hold every document; from then on it can be activated and every
+    writer keeps it so. `activated_at`: when searches last began to use it.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -37,9 +41,60 @@ class EmbeddingIndex(Value):
     chunk_count: int
     document_count: int
     progress: float
+    completed_at: datetime | None = None
     activated_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it holds every document, so that searches may use it."""
+        return self.completed_at is not None
+
+
+class RegisteredModel(Value):
+    """A model as operators see it: `is_default` when new knowledge bases use it unless they name another."""
+
+    model: EmbeddingModel
+    is_default: bool
+
+
+class NewIndex(Value):
+    """An index to be built beside those that a knowledge base has, by the job of this id."""
+
+    id: UUID
+    knowledge_base_id: UUID
+    model_id: UUID
+    job_id: UUID
+
+
+class RetiredIndex(Value):
+    """An index that nobody sees or writes to any more, until its vectors are gone."""
+
+    id: UUID
+    knowledge_base_id: UUID
+    collection: str
+    was_active: bool
+    retired_at: datetime
+
+
+class ReindexKnowledgeBase(Value):
+    """What is asked of `reindexKnowledgeBase`."""
+
+    id: UUID
+    embedding_model_id: UUID
+    activate_on_success: bool = True
+    idempotency_key: str | None = None
+
+
+class ModelWish(Value):
+    """An embedding model as an operator describes it; what is None is asked of whoever serves it."""
+
+    name: str
+    provider: str
+    version: str | None = None
+    dimensions: int | None = None
+    max_input_tokens: int | None = None
 
 
 class Embeddings(Value):

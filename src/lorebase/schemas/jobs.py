@@ -37,10 +37,15 @@ class JobKind(StrEnum):
 
 
 class JobLane(StrEnum):
-    """Answers wait behind no document: they have workers of their own."""
+    """Answers wait behind no document, documents behind no reindex: each has workers of its own."""
 
     DOCUMENTS = "documents"
     ANSWERS = "answers"
+    INDEXES = "indexes"
+
+
+# Lanes whose workers are woken at once. Others are found by the sweep: seconds do not matter to a reindex.
+HINTED_LANES = (JobLane.DOCUMENTS, JobLane.ANSWERS)
 
 
 class JobStage(StrEnum):

@@ -72,18 +72,30 @@ class IndexWriter:
             for start in range(0, len(content.chunks), self._batch_size):
                 await control.progress(JobStage.EMBED, done, total)
                 batch = content.chunks[start : start + self._batch_size]
-                await self._write_batch(content, batch, target, control)
+                await self._write_batch([(content, chunk) for chunk in batch], target, control)
                 done += len(batch)
         await control.progress(JobStage.INDEX, 0, len(targets))
 
+    async def write_together(
+        self, contents: Sequence[IndexContent], target: IndexTarget, control: JobControl
+    ) -> None:
+        """Writes several documents to one target; small ones share a call to the model."""
+        passages = [(content, chunk) for content in contents for chunk in content.chunks]
+        for start in range(0, len(passages), self._batch_size):
+            await self._write_batch(passages[start : start + self._batch_size], target, control)
+
     async def _write_batch(
-        self, content: IndexContent, batch: Sequence[Chunk], target: IndexTarget, control: JobControl
+        self, batch: Sequence[tuple[IndexContent, Chunk]], target: IndexTarget, control: JobControl
     ) -> None:
         model = target.index.model
-        title = content.document.title
-        texts = [embedding_text(title, chunk.section, chunk.text) for chunk in batch]
-        vectors = await self._embedder.embed_cached(content.document.workspace_id, model, texts)
-        rows = [_row(content, chunk, model, vector) for chunk, vector in zip(batch, vectors, strict=True)]
+        texts = [
+            embedding_text(content.document.title, chunk.section, chunk.text) for content, chunk in batch
+        ]
+        vectors = await self._embedder.embed_cached(target.address.workspace_id, model, texts)
+        rows = [
+            _row(content, chunk, model, vector)
+            for (content, chunk), vector in zip(batch, vectors, strict=True)
+        ]
         control.check()
         await self._index.upsert(target.address, rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from lorebase.core.config import Settings
 from lorebase.core.errors import LeaseLost, Permanent
@@ -35,6 +36,14 @@ _MAY_START = UNFINISHED | {DocumentStatus.FAILED}
 
 class _Superseded(Exception):
     """The document was deleted or has newer content: what was made of it may not become live."""
+
+
+class _IndexesAdded(Exception):
+    """Indexes that were added since the document was written: it must be in them before it becomes live."""
+
+    def __init__(self, targets: Sequence[IndexTarget]) -> None:
+        super().__init__(len(targets))
+        self.targets = targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +89,7 @@ class IngestionHandler:
         try:
             task = await self._begin(job)
             outcome = await self._prepare(task, control)
-            async with self._stale.removed_when_cancelled(job, control):
-                await self._writer.write(outcome.content, task.targets, control)
-                await self._writer.verify(outcome.content, task.targets)
-            ended = await self._commit(job, outcome)
+            ended = await self._publish(job, outcome, control)
         except _Superseded:
             return await self._end_superseded(job)
         if job.generation > 1:
@@ -138,16 +144,31 @@ class IngestionHandler:
         postings = await asyncio.to_thread(self._analyser.postings, chunks, title, language)
         return _Outcome(task, parsed, content, postings)
 
-    async def _commit(self, job: Job, outcome: _Outcome) -> Job:
+    async def _publish(self, job: Job, outcome: _Outcome, control: JobControl) -> Job:
+        """Writes to every index there is, those added meanwhile too, then makes the document live."""
+        written: list[IndexTarget] = []
+        waiting = outcome.task.targets
+        while True:
+            async with self._stale.removed_when_cancelled(job, control):
+                await self._writer.write(outcome.content, waiting, control)
+                await self._writer.verify(outcome.content, waiting)
+            written += waiting
+            try:
+                return await self._commit(job, outcome, written)
+            except _IndexesAdded as added:
+                waiting = added.targets
+
+    async def _commit(self, job: Job, outcome: _Outcome, written: Sequence[IndexTarget]) -> Job:
         version, content = outcome.task.version, outcome.content
         async with self._units.for_workspace(job.workspace_id) as uow:
+            kept = await _kept_targets(uow, knowledge_base_of(job), written)
             current = await _current_document(uow, job)
             await uow.versions.set_text(version.id, outcome.parsed.text)
             await uow.chunks.replace(current.id, version.id, job.generation, content.chunks)
             await uow.keywords.replace(
                 current.knowledge_base_id, current.id, self._analyser.version, outcome.postings
             )
-            for target in outcome.task.targets:
+            for target in kept:
                 await uow.embeddings.commit_document(
                     target.index.id, current.id, job.generation, len(content.chunks)
                 )
@@ -186,6 +207,19 @@ async def _current_document(uow: UnitOfWork, job: Job) -> Document:
     if document is None or document.generation != job.generation:
         raise _Superseded
     return document
+
+
+async def _kept_targets(
+    uow: UnitOfWork, knowledge_base_id: UUID, written: Sequence[IndexTarget]
+) -> list[IndexTarget]:
+    """The indexes there are, held so until the transaction ends; one that was given up is left out."""
+    await uow.indexes.hold(knowledge_base_id)
+    kept = await targets_of(uow, knowledge_base_id)
+    known = {target.index.id for target in written}
+    added = [target for target in kept if target.index.id not in known]
+    if added:
+        raise _IndexesAdded(added)
+    return kept
 
 
 def _rules_with_room(rules: ChunkingRules, targets: Sequence[IndexTarget]) -> ChunkingRules:

@@ -47,6 +47,7 @@ class JobRunner:
         self._slots = {
             JobLane.DOCUMENTS: settings.worker_job_concurrency,
             JobLane.ANSWERS: settings.worker_answer_concurrency,
+            JobLane.INDEXES: 1,
         }
         self._running: dict[UUID, JobControl] = {}
 

@@ -7,13 +7,14 @@ from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.schemas.answers import AnswerStatus, FinishReason
 from lorebase.schemas.documents import Document, DocumentStatus
 from lorebase.schemas.jobs import Job, JobKind, JobSubjectType
+from lorebase.services.index_jobs import give_up_index
 
 UNFINISHED = frozenset({DocumentStatus.ACCEPTED, DocumentStatus.PROCESSING})
 _ENDED_BADLY = frozenset({DocumentStatus.FAILED, DocumentStatus.QUARANTINED})
 
 
 def refuse_unstoppable(job: Job) -> None:
-    """Conflict(WRONG_STATE) for a deletion: the document is gone already, its traces must follow."""
+    """Conflict(WRONG_STATE) for a deletion: what it is about is gone already, its traces must follow."""
     if job.kind is JobKind.DELETE:
         raise Conflict("A deletion cannot be cancelled.", code=ErrorCode.WRONG_STATE)
 
@@ -24,6 +25,8 @@ async def note_cancelled(uow: UnitOfWork, job: Job) -> None:
         await uow.documents.set_status(
             job.subject_id, job.generation, DocumentStatus.FAILED, expected=UNFINISHED
         )
+    elif job.kind is JobKind.REINDEX:
+        await give_up_index(uow, job)
     elif job.kind is JobKind.ANSWER:
         answer = await uow.answers.get(job.subject_id)
         if not answer.is_terminal:
@@ -35,6 +38,8 @@ async def note_restarted(uow: UnitOfWork, job: Job, document: Document | None) -
     """Sets the subject of a job that is to run again; Conflict(WRONG_STATE) or NotFound when it cannot."""
     if job.kind is JobKind.ANSWER:
         raise Conflict("An answer that ended stays as it is: ask again.", code=ErrorCode.WRONG_STATE)
+    if job.kind is JobKind.REINDEX:
+        await uow.indexes.get(job.subject_id)
     if job.kind is JobKind.DELETE or job.subject_type is not JobSubjectType.DOCUMENT:
         return
     if document is None:

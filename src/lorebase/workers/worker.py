@@ -70,7 +70,7 @@ class JobWorker:
             JobLane.ANSWERS: self._settings.worker_answer_concurrency,
         }
         hints = [_again(f"hints of {lane}", self._hints(lane, slots)) for lane, slots in lanes.items()]
-        sweeps = [self._sweep(lane) for lane in lanes]
+        sweeps = [self._sweep(lane) for lane in JobLane]
         retention = [self._retire(self._retention)] if self._retention else []
         besides = [*retention, *map(repeat, self._periodic), beat(self._heartbeat)]
         return [*hints, *sweeps, *besides, _again("cancels", self._listen)]

@@ -84,7 +84,8 @@ class MemoryEmbeddings:
             self._state.vectors_used.setdefault(place, self._now)
 
     def _all(self) -> list[EmbeddingIndex]:
-        return [index for index in self._state.indexes.values() if index.workspace_id == self._workspace_id]
+        kept = (index for index in self._state.indexes.values() if index.id not in self._state.retired)
+        return [index for index in kept if index.workspace_id == self._workspace_id]
 
     def _counted(self, index: EmbeddingIndex) -> EmbeddingIndex:
         rows = [row for (held_by, _), row in self._state.index_documents.items() if held_by == index.id]

@@ -53,6 +53,7 @@ class MemoryKnowledgeBases:
             chunk_count=0,
             document_count=0,
             progress=1.0,
+            completed_at=self._now,
             activated_at=self._now,
             created_at=self._now,
             updated_at=self._now,

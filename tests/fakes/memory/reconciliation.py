@@ -39,7 +39,7 @@ class MemoryReconciliation:
                 active=bases[index.knowledge_base_id].active_index_id == index.id,
             )
             for index in self._state.indexes.values()
-            if index.workspace_id == self._workspace_id
+            if index.workspace_id == self._workspace_id and index.id not in self._state.retired
         ]
 
     async def collections(self) -> list[str]:

@@ -83,6 +83,7 @@ class State:
     knowledge_bases: dict[UUID, KnowledgeBase] = field(default_factory=dict)
     models: dict[UUID, EmbeddingModel] = field(default_factory=dict)
     indexes: dict[UUID, EmbeddingIndex] = field(default_factory=dict)
+    retired: dict[UUID, datetime] = field(default_factory=dict)
     index_documents: dict[tuple[UUID, UUID], IndexedDocument] = field(default_factory=dict)
     vectors: dict[tuple[UUID, UUID, bytes], tuple[float, ...]] = field(default_factory=dict)
     documents: dict[UUID, Document] = field(default_factory=dict)

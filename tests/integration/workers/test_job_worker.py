@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from lorebase.clients.arq_queue import CANCEL_CHANNEL, ArqJobQueue
 from lorebase.core.errors import ErrorCode, Unavailable
 from lorebase.core.ids import new_id
-from lorebase.schemas.jobs import JobLane
+from lorebase.schemas.jobs import HINTED_LANES, JobLane
 from lorebase.workers.heartbeat import STALE_SECONDS, is_alive
 from tests.integration.workers.conftest import DEADLINE_SECONDS, NotingRunner, OwnValkey, Workshop
 
@@ -53,7 +53,7 @@ async def wake(queue: ArqJobQueue, lane: JobLane, count: int = 1) -> list[UUID]:
     return jobs
 
 
-@pytest.mark.parametrize("lane", JobLane)
+@pytest.mark.parametrize("lane", HINTED_LANES)
 async def test_a_hint_starts_its_job_long_before_a_sweep(
     lane: JobLane, queue: ArqJobQueue, redis_url: str, runner: NotingRunner, workshop: Workshop
 ) -> None:

@@ -27,9 +27,10 @@ from lorebase.schemas.documents import (
     UpsertDocument,
     UpsertedDocument,
 )
-from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
+from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, ReindexKnowledgeBase
 from lorebase.schemas.events import StoredEvent, StreamPosition
 from lorebase.schemas.filters import ConversationFilter, DocumentFilter, JobFilter
+from lorebase.schemas.indexes import DeletedIndex, ReindexedKnowledgeBase
 from lorebase.schemas.jobs import Job, JobOrder, JobSubjectType
 from lorebase.schemas.knowledge_bases import (
     CreateKnowledgeBase,
@@ -191,6 +192,25 @@ class FakeEmbeddings(Fake):
         self, principal: Principal, knowledge_base_id: UUID, page: PageRequest, /
     ) -> Page[EmbeddingIndex]:
         return page_of(list(self.world.indexes.values()), page)
+
+
+class FakeIndexes(Fake):
+    async def reindex(self, principal: Principal, command: ReindexKnowledgeBase, /) -> ReindexedKnowledgeBase:
+        self.calls.note("indexes.reindex", command)
+        index, job = next(iter(self.world.indexes.values())), next(iter(self.world.jobs.values()))
+        return ReindexedKnowledgeBase(index=index, job=job)
+
+    async def activate(
+        self, principal: Principal, index_id: UUID, idempotency_key: str | None, /
+    ) -> KnowledgeBase:
+        self.calls.note("indexes.activate", index_id, idempotency_key)
+        return next(iter(self.world.knowledge_bases.values()))
+
+    async def delete(
+        self, principal: Principal, index_id: UUID, idempotency_key: str | None, /
+    ) -> DeletedIndex:
+        self.calls.note("indexes.delete", index_id, idempotency_key)
+        return DeletedIndex(index_id=index_id, job=next(iter(self.world.jobs.values())))
 
 
 class FakeDocuments(Fake):
@@ -500,6 +520,7 @@ class FakeServices:
         self.workspaces = FakeWorkspaces(self.world, self.calls)
         self.knowledge_bases = FakeKnowledgeBases(self.world, self.calls)
         self.embeddings = FakeEmbeddings(self.world, self.calls)
+        self.indexes = FakeIndexes(self.world, self.calls)
         self.documents = FakeDocuments(self.world, self.calls)
         self.contents = FakeContents(self.world, self.calls)
         self.jobs = FakeJobs(self.world, self.calls)

@@ -252,3 +252,17 @@ async def test_a_hit_whose_passage_was_deleted_meanwhile_is_left_out(edge: Edge)
     edge.services.search.search = search_then_delete  # type: ignore[assignment,method-assign]
     found = (await edge.data(SEARCH, {"input": wanted(edge)}))["search"]
     assert [each["node"]["chunk"]["ordinal"] for each in found["edges"]] == [kept.ordinal]  # type: ignore[index]
+
+
+async def test_a_document_that_is_deleted_while_its_hits_are_shown_does_not_fail_the_page(edge: Edge) -> None:
+    chunks = edge.services.contents.chunks
+
+    async def chunks_then_delete(*arguments: object) -> object:
+        found = await chunks(*arguments)  # type: ignore[arg-type]
+        edge.world.documents.clear()
+        return found
+
+    edge.services.contents.chunks = chunks_then_delete  # type: ignore[assignment,method-assign]
+    asked = SEARCH.replace("ordinal", "ordinal documentVersion { document { title } }")
+    found = (await edge.data(asked, {"input": wanted(edge)}))["search"]
+    assert len(found["edges"]) in (0, len(edge.world.chunks))  # type: ignore[index]

@@ -36,6 +36,8 @@ def ids_of(world: World) -> dict[str, str]:
         "answerId": world.global_id("Answer", world.answer),
         "conversationId": world.global_id("Conversation", world.conversation),
         "apiKeyId": world.global_id("ApiKey", key),
+        "indexId": world.global_id("EmbeddingIndex", next(iter(world.indexes.values()))),
+        "embeddingModelId": world.global_id("EmbeddingModel", next(iter(world.models.values()))),
         "evaluationSetId": world.global_id("EvaluationSet", next(iter(world.evaluation_sets.values()))),
         "evaluationRunId": world.global_id("EvaluationRun", next(iter(world.evaluation_runs.values()))),
     }
@@ -59,7 +61,9 @@ def variables_of(path: Path, world: World) -> dict[str, object]:
         "Conversation": world.conversations,
         "EvaluationRun": world.evaluation_runs,
     }
-    if path.stem.startswith("show-") and "id" not in known:
+    if shown == "quote":
+        known["documentVersionId"] = world.global_id("DocumentVersion", next(iter(world.versions.values())))
+    elif path.stem.startswith("show-") and "id" not in known:
         type_name = subjects[shown]
         known["id"] = world.global_id(type_name, next(iter(stores[type_name].values())))
     return known

@@ -130,6 +130,8 @@ async def test_every_node_type_finds_its_objects_and_shows_their_global_id(type_
         "DocumentVersion": world.versions,  # type: ignore[dict-item]
         "Workspace": {world.workspace.id: world.workspace},
         "KnowledgeBase": world.knowledge_bases,  # type: ignore[dict-item]
+        "EvaluationSet": world.evaluation_sets,  # type: ignore[dict-item]
+        "EvaluationRun": world.evaluation_runs,  # type: ignore[dict-item]
     }
     known = stores.get(type_name) or getattr(world, f"{type_name.lower()}s")
     object_id, value = next(iter(known.items()))

@@ -142,6 +142,21 @@ def test_the_openai_key_goes_to_services_once_a_remote_model_is_named(name: str)
     assert "OPENAI_API_KEY" not in environments.plain
 
 
+@pytest.mark.parametrize("name", ["embedding_model", "chat_model"])
+def test_the_local_model_server_starts_beside_one_remote_model(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = f"LOREBASE_{name.upper()}"
+    settings = Settings.model_validate({name: "m", "OPENAI_API_KEY": "sk-meant"})
+    environments = compose(settings, HERE, {"OPENAI_API_KEY": "sk-meant", variable: "m"})
+    assert environments.service[variable] == "m"
+    for inherited in (variable, "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(inherited, raising=False)
+    for given, value in environments.plain.items():
+        monkeypatch.setenv(given, value)
+    assert getattr(Settings(), name) is None
+
+
 def test_binaries_are_kept_from_a_bad_locale() -> None:
     inherited = {
         "LC_ALL": "xx_XX.bad",

@@ -71,6 +71,8 @@ def test_each_error_of_the_driver_has_its_kind(
         TimeoutError(),
         PoolTimeoutError("pool"),
         PendingRollbackError("gone"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+        wrapped(asyncpg.InternalClientError("got result for unknown protocol state 3")),
     ],
 )
 def test_a_database_out_of_reach_is_unavailable(error: Exception) -> None:

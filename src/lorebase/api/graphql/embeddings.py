@@ -67,6 +67,9 @@ class EmbeddingIndex(Node, Timestamped):
     id: strawberry.ID = identifier()
     activated_at: datetime | None = strawberry.field(description="When searches began to use it.")
     chunk_count: int = strawberry.field(description="Vectors written.")
+    completed_at: datetime | None = strawberry.field(
+        description="When it was verified to hold every document; from then on it can be activated."
+    )
     model: EmbeddingModel = strawberry.field(description="Model version.")
     progress: float = strawberry.field(description="Share of chunks written, 0 to 1.")
     job_id: strawberry.Private[UUID | None]
@@ -78,6 +81,7 @@ class EmbeddingIndex(Node, Timestamped):
             id=global_id("EmbeddingIndex", value.workspace_id, value.id),
             activated_at=value.activated_at,
             chunk_count=value.chunk_count,
+            completed_at=value.completed_at,
             created_at=value.created_at,
             job_id=value.job_id,
             model=EmbeddingModel.from_value(value.model),

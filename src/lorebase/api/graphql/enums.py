@@ -166,6 +166,7 @@ _describe(
     DELETE="Removes content and its vectors.",
     EVALUATE="Measures an index with an evaluation set.",
     INGEST="Parses, chunks and embeds a document version.",
+    REINDEX="Embeds a whole knowledge base again with another model version.",
     SYNC_METADATA="Brings the indexes in line with a document: changed metadata, lost vectors.",
 )
 _describe(

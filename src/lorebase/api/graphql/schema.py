@@ -19,6 +19,7 @@ from lorebase.api.graphql.document_versions import DocumentVersion
 from lorebase.api.graphql.documents import Document, DocumentMutations
 from lorebase.api.graphql.embeddings import EmbeddingIndex, EmbeddingModel
 from lorebase.api.graphql.evaluations import EvaluationMutations, EvaluationRun, EvaluationSet
+from lorebase.api.graphql.indexes import IndexMutations
 from lorebase.api.graphql.job_events import JobSubscriptions
 from lorebase.api.graphql.jobs import Job, JobMutations
 from lorebase.api.graphql.knowledge_bases import KnowledgeBase, KnowledgeBaseMutations
@@ -56,6 +57,7 @@ NODE_TYPES: Mapping[str, type[Node]] = {
 )
 class Mutation(
     KnowledgeBaseMutations,
+    IndexMutations,
     DocumentMutations,
     ConversationMutations,
     AnswerMutations,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Self
@@ -103,12 +104,21 @@ class SearchHit:
 
 
 async def show_hits(context: Context, hits: Sequence[values.SearchHit]) -> list[tuple[int, SearchHit]]:
-    """Hits with their passages, each with its place; one whose passage was deleted since is left out."""
-    chunks = await context.loaders.chunks.load_many([hit.chunk_id for hit in hits])
+    """Hits with their passages, each with its place; one whose document was deleted since is left out.
+
+    All that a hit leads to is read at once: a deletion between two readings would fail the whole page.
+    """
+    loaders = context.loaders
+    chunks, versions, documents = await asyncio.gather(
+        loaders.chunks.load_many([hit.chunk_id for hit in hits]),
+        loaders.versions.load_many([hit.version_id for hit in hits]),
+        loaders.documents.load_many([hit.document_id for hit in hits]),
+    )
+    found = zip(hits, chunks, versions, documents, strict=True)
     return [
         (place, SearchHit.from_value(hit, Chunk.from_value(chunk)))
-        for place, (hit, chunk) in enumerate(zip(hits, chunks, strict=True))
-        if chunk
+        for place, (hit, chunk, version, document) in enumerate(found)
+        if chunk and version and document
     ]
 
 

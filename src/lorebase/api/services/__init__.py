@@ -7,7 +7,7 @@ from typing import Protocol
 from lorebase.api.services.answers import Answers, Searches, Streams
 from lorebase.api.services.documents import Contents, Documents, Jobs
 from lorebase.api.services.evaluations import Evaluations
-from lorebase.api.services.knowledge_bases import Embeddings, KnowledgeBases
+from lorebase.api.services.knowledge_bases import Embeddings, Indexes, KnowledgeBases
 from lorebase.api.services.workspaces import Access, Health, RateLimits, Workspaces
 from lorebase.core.security import Signer
 
@@ -33,6 +33,11 @@ class Services(Protocol):
     @property
     def embeddings(self) -> Embeddings:
         """Models and indexes."""
+        ...
+
+    @property
+    def indexes(self) -> Indexes:
+        """Indexes that are built, switched and given up."""
         ...
 
     @property

@@ -7,8 +7,9 @@ from typing import Protocol
 from uuid import UUID
 
 from lorebase.schemas.documents import DeletedKnowledgeBase
-from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
+from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, ReindexKnowledgeBase
 from lorebase.schemas.filters import DocumentFilter
+from lorebase.schemas.indexes import DeletedIndex, ReindexedKnowledgeBase
 from lorebase.schemas.knowledge_bases import (
     CreateKnowledgeBase,
     FacetValue,
@@ -101,4 +102,24 @@ class Embeddings(Protocol):
         self, principal: Principal, knowledge_base_id: UUID, page: PageRequest, /
     ) -> Page[EmbeddingIndex]:
         """Indexes of a knowledge base, newest first."""
+        ...
+
+
+class Indexes(Protocol):
+    """What owners do with indexes."""
+
+    async def reindex(self, principal: Principal, command: ReindexKnowledgeBase, /) -> ReindexedKnowledgeBase:
+        """Begins to build one."""
+        ...
+
+    async def activate(
+        self, principal: Principal, index_id: UUID, idempotency_key: str | None, /
+    ) -> KnowledgeBase:
+        """Switches to one."""
+        ...
+
+    async def delete(
+        self, principal: Principal, index_id: UUID, idempotency_key: str | None, /
+    ) -> DeletedIndex:
+        """Gives one up."""
         ...

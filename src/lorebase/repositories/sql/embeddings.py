@@ -18,7 +18,6 @@ from sqlalchemy import (
     any_,
     delete,
     exists,
-    func,
     literal,
     select,
     text,
@@ -34,32 +33,11 @@ from lorebase.models.embeddings import (
 )
 from lorebase.models.knowledge_bases import knowledge_bases
 from lorebase.repositories.sql.connection import SqlConnection
+from lorebase.repositories.sql.index_rows import DEFAULT_FIRST, INDEXES, KEPT, MODEL_COLUMNS, index_of
 from lorebase.repositories.sql.pagination import TIME, Keyset, read_page
-from lorebase.repositories.sql.values import CLOCK, build, columns_of, is_one_of
+from lorebase.repositories.sql.values import CLOCK, build, is_one_of
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
 from lorebase.schemas.pagination import Page, PageRequest
-
-MODEL_COLUMNS = columns_of(embedding_models, EmbeddingModel)
-
-_HELD = (
-    select(
-        func.count().label("document_count"),
-        func.coalesce(func.sum(index_documents.c.chunk_count), 0).label("chunk_count"),
-    )
-    .where(index_documents.c.index_id == embedding_indexes.c.id)
-    .correlate(embedding_indexes)
-    .lateral("held")
-)
-_INDEXES = select(
-    *columns_of(embedding_indexes, EmbeddingIndex),
-    _HELD.c.document_count,
-    _HELD.c.chunk_count,
-    *(embedding_models.c[name].label(f"model_{name}") for name in EmbeddingModel.model_fields),
-).select_from(
-    embedding_indexes.join(embedding_models, embedding_models.c.id == embedding_indexes.c.model_id).join(
-        _HELD, literal(True)
-    )
-)
 
 # Indexes of a deleted knowledge base are seen by the job that empties them only.
 _OF_KEPT = exists().where(
@@ -98,18 +76,16 @@ class SqlEmbeddingRepository:
         return [_model(row) for row in await self._database.rows(statement)]
 
     async def default_model(self) -> EmbeddingModel | None:
-        """The newest model that is not deprecated."""
+        """The model last chosen by `migrate`, or else the newest; never a deprecated one."""
         newest_first = (
-            select(*MODEL_COLUMNS)
-            .where(embedding_models.c.deprecated_at.is_(None))
-            .order_by(embedding_models.c.created_at.desc(), embedding_models.c.id.desc())
+            select(*MODEL_COLUMNS).where(embedding_models.c.deprecated_at.is_(None)).order_by(*DEFAULT_FIRST)
         )
         row = await self._database.first(newest_first.limit(1))
         return _model(row) if row else None
 
     async def get_indexes(self, ids: Sequence[UUID]) -> list[EmbeddingIndex]:
         """Those that exist, in any order."""
-        return await self._indexes(_INDEXES.where(is_one_of(embedding_indexes.c.id, ids), _OF_KEPT))
+        return await self._indexes(INDEXES.where(is_one_of(embedding_indexes.c.id, ids), KEPT, _OF_KEPT))
 
     async def indexes_of(self, knowledge_base_id: UUID) -> list[EmbeddingIndex]:
         """All indexes of a knowledge base that are kept, the active one first, then newest first."""
@@ -119,7 +95,7 @@ class SqlEmbeddingRepository:
             .scalar_subquery()
         )
         return await self._indexes(
-            _INDEXES.where(embedding_indexes.c.knowledge_base_id == knowledge_base_id).order_by(
+            INDEXES.where(embedding_indexes.c.knowledge_base_id == knowledge_base_id, KEPT).order_by(
                 (embedding_indexes.c.id == active).desc(),
                 embedding_indexes.c.created_at.desc(),
                 embedding_indexes.c.id.desc(),
@@ -127,13 +103,14 @@ class SqlEmbeddingRepository:
         )
 
     async def _indexes(self, statement: Select[Any]) -> list[EmbeddingIndex]:
-        return [_index(row) for row in await self._database.rows(statement)]
+        return [index_of(row) for row in await self._database.rows(statement)]
 
     async def index_page(self, knowledge_base_id: UUID, page: PageRequest) -> Page[EmbeddingIndex]:
         """Indexes of a knowledge base, newest first."""
         keyset = Keyset(embedding_indexes.c.created_at, embedding_indexes.c.id, TIME, descending=True)
-        statement = _INDEXES.where(embedding_indexes.c.knowledge_base_id == knowledge_base_id, _OF_KEPT)
-        return await read_page(self._database, statement, keyset, page, _index)
+        base = embedding_indexes.c.knowledge_base_id == knowledge_base_id
+        statement = INDEXES.where(base, KEPT, _OF_KEPT)
+        return await read_page(self._database, statement, keyset, page, index_of)
 
     async def commit_document(
         self, index_id: UUID, document_id: UUID, generation: int, chunk_count: int
@@ -189,8 +166,3 @@ def _cached(model_id: UUID, text_hashes: Sequence[bytes]) -> ColumnElement[bool]
 
 def _model(row: Row[Any]) -> EmbeddingModel:
     return build(EmbeddingModel, row)
-
-
-def _index(row: Row[Any]) -> EmbeddingIndex:
-    fields = {name: row._mapping[f"model_{name}"] for name in EmbeddingModel.model_fields}
-    return build(EmbeddingIndex, row, model=EmbeddingModel.model_validate(fields))

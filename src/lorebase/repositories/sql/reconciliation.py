@@ -55,6 +55,7 @@ _INDEXES = (
     )
     .join(embedding_models, embedding_models.c.id == embedding_indexes.c.model_id)
     .join(knowledge_bases, knowledge_bases.c.id == embedding_indexes.c.knowledge_base_id)
+    .where(embedding_indexes.c.retired_at.is_(None))
 )
 
 
@@ -82,7 +83,7 @@ class SqlReconciliationRepository:
         return found[0] if found else None
 
     async def indexes(self) -> list[IndexPlace]:
-        """All indexes of the workspace."""
+        """All indexes of the workspace that are kept."""
         return [build(IndexPlace, row) for row in await self._database.rows(_INDEXES)]
 
     async def collections(self) -> list[str]:

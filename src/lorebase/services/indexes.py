@@ -1,0 +1,132 @@
+"""Embedding indexes as their owner handles them: a new one is built, one is switched to, one is given up."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from lorebase.core.errors import BadInput, Conflict, ErrorCode, NotFound
+from lorebase.core.ids import new_id
+from lorebase.ports.job_queue import JobQueue
+from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lorebase.schemas.embeddings import EmbeddingModel, NewIndex, ReindexKnowledgeBase
+from lorebase.schemas.indexes import DeletedIndex, ReindexedKnowledgeBase
+from lorebase.schemas.knowledge_bases import KnowledgeBase
+from lorebase.schemas.workspaces import ApiScope, Principal
+from lorebase.services.access import require
+from lorebase.services.idempotency import Replay, kept_id
+from lorebase.services.index_jobs import new_reindex_job, retire_index
+from lorebase.services.job_events import JobEvents
+from lorebase.services.job_notices import JobNotices
+
+_MODEL = ["embeddingModelId"]
+
+
+class IndexService:
+    """The use cases around indexes."""
+
+    def __init__(self, *, units: UnitOfWorkFactory, queue: JobQueue, events: JobEvents) -> None:
+        self._units = units
+        self._notices = JobNotices(queue=queue, events=events)
+
+    async def reindex(self, principal: Principal, command: ReindexKnowledgeBase) -> ReindexedKnowledgeBase:
+        """Adds an index of another model, which every writer keeps from now on, and the job that builds it.
+
+        NotFound for the knowledge base or the model; BadInput for a model that is deprecated or reads less
+        than a passage holds; WRONG_STATE while another index is being built, or when there is one of this
+        model.
+        """
+        require(principal, ApiScope.ADMIN)
+        async with self._units.for_workspace(principal.workspace_id) as uow:
+            replay = Replay(uow, principal, "reindexKnowledgeBase", command.idempotency_key, command)
+            if (kept := await replay.earlier()) is not None:
+                return await _reindexed(uow, kept_id(kept, "index_id"), kept_id(kept, "job_id"))
+            knowledge_base = await uow.knowledge_bases.get(command.id)
+            model = await _usable_model(uow, command.embedding_model_id, knowledge_base)
+            made = await _add_index(uow, knowledge_base, model, activate=command.activate_on_success)
+            await replay.keep(index_id=made.index.id, job_id=made.job.id)
+            await uow.commit()
+        await self._notices.send(added=[made.job])
+        return made
+
+    async def activate(
+        self, principal: Principal, index_id: UUID, idempotency_key: str | None = None
+    ) -> KnowledgeBase:
+        """Lets searches use a complete index from the next one on; the way back is the same.
+
+        NotFound; WRONG_STATE while it is being built.
+        """
+        require(principal, ApiScope.ADMIN)
+        async with self._units.for_workspace(principal.workspace_id) as uow:
+            replay = Replay(uow, principal, "activateIndex", idempotency_key, {"id": str(index_id)})
+            repeated = await replay.earlier() is not None
+            index = await uow.indexes.get(index_id)
+            if not repeated:
+                await uow.indexes.activate(index_id)
+                await replay.keep(index_id=index_id)
+            knowledge_base = await uow.knowledge_bases.get(index.knowledge_base_id)
+            await uow.commit()
+        return knowledge_base
+
+    async def delete(
+        self, principal: Principal, index_id: UUID, idempotency_key: str | None = None
+    ) -> DeletedIndex:
+        """Gives up an index that searches do not use; it is gone at once, a job removes its vectors.
+
+        NotFound; WRONG_STATE for the active one and for one that is being built: cancel its job instead.
+        """
+        require(principal, ApiScope.ADMIN)
+        async with self._units.for_workspace(principal.workspace_id) as uow:
+            replay = Replay(uow, principal, "deleteEmbeddingIndex", idempotency_key, {"id": str(index_id)})
+            if (kept := await replay.earlier()) is not None:
+                job = await uow.jobs.get(kept_id(kept, "job_id"))
+                return DeletedIndex(index_id=index_id, job=job)
+            index = await uow.indexes.get(index_id, change=True)
+            await _refuse_under_construction(uow, index.job_id)
+            job = await retire_index(uow, index_id, index.knowledge_base_id)
+            await replay.keep(job_id=job.id)
+            await uow.commit()
+        await self._notices.send(added=[job])
+        return DeletedIndex(index_id=index_id, job=job)
+
+
+async def _add_index(
+    uow: UnitOfWork, knowledge_base: KnowledgeBase, model: EmbeddingModel, *, activate: bool
+) -> ReindexedKnowledgeBase:
+    # The lock comes first, or two requests would each see no other; then what is there decides.
+    await uow.indexes.get(knowledge_base.active_index_id, change=True)
+    for index in await uow.embeddings.indexes_of(knowledge_base.id):
+        if index.model.id == model.id:
+            message = "The knowledge base has an index of this model already: activate or delete that."
+            raise Conflict(message, code=ErrorCode.WRONG_STATE, field=_MODEL)
+        if not index.is_complete:
+            message = "Another index is being built: wait for its job, or cancel it."
+            raise Conflict(message, code=ErrorCode.WRONG_STATE)
+    index_id, job_id = new_id(), new_id()
+    index = await uow.indexes.add(
+        NewIndex(id=index_id, knowledge_base_id=knowledge_base.id, model_id=model.id, job_id=job_id)
+    )
+    job = await uow.jobs.add(new_reindex_job(job_id, index_id, knowledge_base.id, activate=activate))
+    return ReindexedKnowledgeBase(index=index, job=job)
+
+
+async def _usable_model(uow: UnitOfWork, model_id: UUID, knowledge_base: KnowledgeBase) -> EmbeddingModel:
+    found = await uow.embeddings.get_models([model_id])
+    if not found:
+        raise NotFound("There is no such object.", field=_MODEL)
+    model, longest = found[0], knowledge_base.chunking.max_tokens
+    if model.deprecated_at is not None:
+        raise BadInput("The embedding model is deprecated.", field=_MODEL)
+    if model.max_input_tokens < longest:
+        message = f"Passages have up to {longest} tokens; this model reads {model.max_input_tokens} only."
+        raise BadInput(message, field=_MODEL)
+    return model
+
+
+async def _refuse_under_construction(uow: UnitOfWork, job_id: UUID | None) -> None:
+    jobs = await uow.jobs.get_many([job_id]) if job_id is not None else []
+    if not all(job.is_terminal for job in jobs):
+        raise Conflict("The index is being built: cancel its job.", code=ErrorCode.WRONG_STATE)
+
+
+async def _reindexed(uow: UnitOfWork, index_id: UUID, job_id: UUID) -> ReindexedKnowledgeBase:
+    return ReindexedKnowledgeBase(index=await uow.indexes.get(index_id), job=await uow.jobs.get(job_id))

@@ -1,0 +1,202 @@
+"""Building an embedding index beside the live one, from stored passages, while people search and write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from lorebase.core.config import Settings
+from lorebase.core.errors import ErrorCode, LeaseLost, Transient, Unavailable
+from lorebase.ports.chunk_index import ChunkIndex
+from lorebase.ports.clock import Clock
+from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lorebase.schemas.jobs import Job, JobError, JobStage
+from lorebase.services.embeddings import CachedEmbedder
+from lorebase.services.index_audit import IndexAudit
+from lorebase.services.index_jobs import activates, give_up_index
+from lorebase.services.index_writer import IndexContent, IndexTarget, IndexWriter, targets_of
+from lorebase.services.job_control import JobControl
+from lorebase.services.live_contents import live_content, locked_if_live, says_the_same
+from lorebase.services.stale_vectors import StaleVectors
+
+_GROUP_DOCUMENTS = 32
+
+
+@dataclass(slots=True)
+class _Build:
+    """One run of a reindex. `wanted` is what the active index held when it began: the end may lie beyond.
+
+    `again` are documents that changed while they were written. A synchronisation may have recorded its newer
+    rows, which ours then overwrote: so they are written again whatever is on record.
+    """
+
+    job: Job
+    control: JobControl
+    target: IndexTarget
+    wanted: int
+    done: int = 0
+    again: set[UUID] = field(default_factory=set)
+
+    @property
+    def index_id(self) -> UUID:
+        return self.target.index.id
+
+    @property
+    def knowledge_base_id(self) -> UUID:
+        return self.target.index.knowledge_base_id
+
+    @property
+    def share(self) -> float:
+        return self.done / self.wanted if 0 < self.done < self.wanted else float(self.done > 0)
+
+    async def tell(self, stage: JobStage) -> None:
+        await self.control.progress(stage, self.done, max(self.wanted, self.done))
+
+
+class ReindexHandler:
+    """Handles REINDEX jobs.
+
+    Whoever makes a document live writes to the new index as well, so that only documents that were live
+    before it was added are missing. They are written in groups; what a group has committed is not done again
+    after a crash. Searches use the old index until the last transaction.
+    """
+
+    def __init__(
+        self,
+        *,
+        units: UnitOfWorkFactory,
+        cached_embedder: CachedEmbedder,
+        index: ChunkIndex,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._units = units
+        self._index = index
+        self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
+        self._audit = IndexAudit(units=units, index=index)
+        self._stale = StaleVectors(units=units, index=index)
+        self._settings = settings
+        self._clock = clock
+
+    async def run(self, job: Job, control: JobControl) -> Job:
+        """Fills the index, counts what it holds, and fills again until nothing is missing; then switches."""
+        build = await self._begin(job, control)
+        await self._index.ensure_partition(build.target.address)
+        while True:
+            await self._fill(build)
+            await build.tell(JobStage.INDEX)
+            if await self._audit.is_sound(build.target, control):
+                ended = await self._finish(build)
+                if ended is not None:
+                    return ended
+
+    async def failed(self, uow: UnitOfWork, job: Job, error: JobError, *, final: bool) -> None:
+        """Nothing to set: what was built stays, a later attempt or a retry goes on from there."""
+
+    async def cancelled(self, uow: UnitOfWork, job: Job) -> None:
+        """What was built is retired, and a job removes it."""
+        await give_up_index(uow, job)
+
+    async def _begin(self, job: Job, control: JobControl) -> _Build:
+        async with self._units.for_workspace(job.workspace_id) as uow:
+            index = await uow.indexes.get(job.subject_id)
+            targets = await targets_of(uow, index.knowledge_base_id)
+        target = next(target for target in targets if target.index.id == index.id)
+        return _Build(job, control, target, targets[0].index.chunk_count, index.chunk_count)
+
+    async def _fill(self, build: _Build) -> None:
+        while True:
+            started = self._clock.monotonic()
+            await build.tell(JobStage.EMBED)
+            group = await self._next_group(build)
+            if not group:
+                return
+            await self._writer.write_together(group, build.target, build.control)
+            whole = await self._whole(build, group)
+            if not await self._commit(build, group, whole):
+                message = "The vector store does not hold what was written."
+                raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
+            await self._pause(self._clock.monotonic() - started)
+
+    async def _next_group(self, build: _Build) -> list[IndexContent]:
+        """Documents that are missing, as many as fill one call to the model."""
+        group: list[IndexContent] = []
+        passages = 0
+        async with self._units.for_workspace(build.job.workspace_id) as uow:
+            knowledge_base = await uow.knowledge_bases.get(build.knowledge_base_id)
+            missing = await uow.indexes.missing_documents(build.index_id, _GROUP_DOCUMENTS)
+            for document_id in dict.fromkeys([*build.again, *missing]):
+                content = await live_content(uow, knowledge_base, document_id)
+                build.again.discard(document_id)
+                if content is not None:
+                    group.append(content)
+                    passages += len(content.chunks)
+                if passages >= self._settings.embedding_batch_size:
+                    break
+        return group
+
+    async def _whole(self, build: _Build, group: Sequence[IndexContent]) -> set[UUID]:
+        """Documents whose passages are all there. Others are being replaced by somebody, or written again."""
+        whole: set[UUID] = set()
+        for content in group:
+            try:
+                await self._writer.verify(content, [build.target])
+            except Unavailable:
+                raise
+            except Transient:
+                continue
+            whole.add(content.document.id)
+        return whole
+
+    async def _commit(self, build: _Build, group: Sequence[IndexContent], whole: Collection[UUID]) -> bool:
+        """Records what is whole; one that has changed meanwhile stays missing. Whether it got on."""
+        overtaken: list[UUID] = []
+        committed = 0
+        job = build.job
+        async with self._units.for_workspace(job.workspace_id) as uow:
+            knowledge_base = await uow.knowledge_bases.get(build.knowledge_base_id)
+            # In order, so that two transactions over the same documents never wait for each other.
+            for content in sorted(group, key=lambda content: content.document.id):
+                now = await locked_if_live(uow, content)
+                if now is None:
+                    overtaken.append(content.document.id)
+                elif not says_the_same(now, knowledge_base, content):
+                    await uow.indexes.forget_document(build.index_id, now.id, content.version.generation)
+                    build.again.add(now.id)
+                elif now.id in whole:
+                    count = len(content.chunks)
+                    await uow.embeddings.commit_document(
+                        build.index_id, now.id, content.version.generation, count
+                    )
+                    committed += count
+            if not await uow.jobs.start(job.id, job.fence):
+                raise LeaseLost("Another worker has the job.")
+            build.done += committed
+            await uow.indexes.note_progress(build.index_id, build.share)
+            await uow.commit()
+        for document_id in overtaken:
+            await self._stale.remove(job.workspace_id, build.knowledge_base_id, document_id)
+        return bool(committed or build.again or overtaken)
+
+    async def _pause(self, worked: float) -> None:
+        """Leaves the models and the stores to others for a part of the time."""
+        share = self._settings.reindex_share
+        await asyncio.sleep(worked * (1 - share) / share)
+
+    async def _finish(self, build: _Build) -> Job | None:
+        """Ends the job, with the switch when that was asked; None when documents are missing after all."""
+        job = build.job
+        async with self._units.for_workspace(job.workspace_id) as uow:
+            await uow.indexes.get(build.index_id, change=True)
+            if await uow.indexes.missing_documents(build.index_id, 1):
+                return None
+            await uow.indexes.complete(build.index_id)
+            if activates(job):
+                await uow.indexes.activate(build.index_id)
+            ended = await uow.jobs.succeed(job.id, job.fence)
+            if ended is None:
+                raise LeaseLost("Another worker has the job.")
+            await uow.commit()
+        return ended

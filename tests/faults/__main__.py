@@ -1,0 +1,36 @@
+"""`python -m tests.faults --rounds 100 --seed 1`: exits with 1 when a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.faults.run import Plan, run
+from tests.faults.schedule import FaultKind
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("--rounds", type=int, default=100, help="number of faults")
+    parser.add_argument("--seed", type=int, default=1, help="draws the faults and what the clients do")
+    parser.add_argument("--clients", type=int, default=4, help="clients that work at the same time")
+    parser.add_argument(
+        "--only", type=FaultKind, action="append", default=[], help="a scenario; may be repeated"
+    )
+    parser.add_argument("--folder", type=Path, help="keeps the stack's home and history.jsonl there")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Runs, prints the report, and says by the exit status whether every promise was kept."""
+    given = _arguments()
+    folder = given.folder.resolve() if given.folder else None
+    report = asyncio.run(run(Plan(given.rounds, given.seed, given.clients, tuple(given.only), folder)))
+    print("\n".join(report.lines()))
+    return 0 if report.findings.all_kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

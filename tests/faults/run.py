@@ -1,0 +1,165 @@
+"""One run: a stack, clients, faults, rest, repair, and the count."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.e2e.client import Api
+from tests.e2e.library import Library
+from tests.faults.caller import Caller
+from tests.faults.checker import check
+from tests.faults.client import Client, Place
+from tests.faults.final_state import Findings
+from tests.faults.history import History, Kind, Operation
+from tests.faults.injector import Injector
+from tests.faults.inspection import Inspector
+from tests.faults.schedule import FaultKind, draw
+from tests.faults.stack import LEASE_SECONDS, FaultStack, running_fault_stack
+
+_SETTLE_SECONDS = 240.0
+_LISTEN_SECONDS = 30.0
+_PARTS = ("postgres", "valkey", "milvus", "models", "worker", "worker2", "api")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do. `folder` keeps home and history; None leaves nothing behind."""
+
+    rounds: int
+    seed: int
+    clients: int = 4
+    only: Collection[FaultKind] = ()
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a run: `brought` faults came; `repair` is what the reconciler said of its work.
+
+    `orphans_before` are vectors that belonged to nothing before it, `stray_files` files of cut-off uploads.
+    """
+
+    plan: Plan
+    brought: int
+    orphans_before: int
+    repair: str
+    findings: Findings
+    stray_files: int
+    operations: tuple[Operation, ...]
+    seconds: float
+
+    def lines(self) -> list[str]:
+        """The report for people; the last line is for machines."""
+        return [
+            f"seed={self.plan.seed} seconds={self.seconds:.0f}",
+            *self._counts(),
+            f"orphan vectors before the repair: {self.orphans_before}",
+            f"repair: {self.repair}",
+            f"files of cut-off uploads in the blob store: {self.stray_files}",
+            *(f"{kind}: {case}" for kind, cases in self.findings.by_kind.items() for case in cases),
+            self.findings.last_line(self.brought),
+        ]
+
+    def _counts(self) -> list[str]:
+        faults = Counter(one.name for one in self.operations if one.kind is Kind.FAULT and not one.note)
+        done = Counter(f"{one.kind} {one.outcome}" for one in self.operations if one.kind is not Kind.FAULT)
+        return [
+            "faults: " + ", ".join(f"{name} {times}" for name, times in sorted(faults.items())),
+            "operations: " + ", ".join(f"{name} {times}" for name, times in sorted(done.items())),
+        ]
+
+
+async def run(plan: Plan) -> Report:
+    """Runs the plan. Whatever the clients and the faults do by chance is drawn from the seed."""
+    async with AsyncExitStack() as opened:
+        stack = await opened.enter_async_context(running_fault_stack(plan.folder))
+        history = History((plan.folder or stack.home.path) / "history.jsonl")
+        opened.callback(history.close)
+        return await _Run(plan, stack, history, opened).through()
+
+
+@dataclass
+class _Run:
+    plan: Plan
+    stack: FaultStack
+    history: History
+    opened: AsyncExitStack
+    clients: list[Client] = field(default_factory=list)
+
+    async def through(self) -> Report:
+        workspace_id = self.stack.credentials.workspace_id
+        api = await self._api()
+        library = await Library.create(api, workspace_id, f"Faults {self.plan.seed}")
+        for number in range(self.plan.clients):
+            chance = random.Random(f"client {number} of {self.plan.seed}")
+            caller = Caller(await self._api(), self.history)
+            self.clients.append(Client(number, caller, Place(workspace_id, library.id), chance))
+        brought = await self._break()
+        await self._end_faults()
+        return await self._count(Inspector(self.stack, api, library.id, self.history), brought)
+
+    async def _api(self) -> Api:
+        credentials = self.stack.credentials
+        return await self.opened.enter_async_context(Api(credentials.url, credentials.api_key))
+
+    async def _break(self) -> int:
+        """Has the clients work while the faults come; returns how many came."""
+        stop = asyncio.Event()
+        injector = Injector(self.stack, self.history)
+        async with asyncio.TaskGroup() as working:
+            for client in self.clients:
+                working.create_task(client.work(stop))
+            plan = self.plan
+            for fault in draw(plan.seed, plan.rounds, lease_seconds=LEASE_SECONDS, only=plan.only):
+                await injector.bring(fault)
+            stop.set()
+        return injector.brought
+
+    async def _end_faults(self) -> None:
+        for proxy in self.stack.proxies.values():
+            proxy.mend()
+        for name in _PARTS:
+            await self.stack.running(name, seconds=120)
+
+    async def _count(self, inspector: Inspector, brought: int) -> Report:
+        settled = await inspector.settle(_SETTLE_SECONDS)
+        await self._stop_listening()
+        before = check((), await inspector.read_stores())
+        repair = await asyncio.to_thread(self._repair)
+        # A repair may rebuild what was missing, by jobs of its own.
+        settled = await inspector.settle(_SETTLE_SECONDS) and settled
+        final = await inspector.read()
+        findings = check(self.history.operations, final)
+        if not settled:
+            findings.unfinished.append(f"something still was open after {_SETTLE_SECONDS:.0f} s")
+        return Report(
+            plan=self.plan,
+            brought=brought,
+            orphans_before=len(before.orphaned),
+            repair=repair,
+            findings=findings,
+            stray_files=len(final.stray_files),
+            operations=tuple(self.history.operations),
+            seconds=self.history.now(),
+        )
+
+    async def _stop_listening(self) -> None:
+        """Streams end with their subjects: whoever still listens after a while hears nothing more."""
+        following = [task for client in self.clients for task in client.following]
+        if following:
+            await asyncio.wait(following, timeout=_LISTEN_SECONDS)
+        for task in following:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
+
+    def _repair(self) -> str:
+        if self.stack.lorebase("reconcile", "--help").returncode != 0:
+            return "there is no reconciler: nothing was repaired"
+        ended = self.stack.lorebase("reconcile", "--repair")
+        return f"exit status {ended.returncode}\n{ended.stdout}{ended.stderr}".strip()

@@ -1,0 +1,74 @@
+"""Mutations of indexes: what they ask of the service and what they answer."""
+
+from __future__ import annotations
+
+from lorebase.core.errors import Conflict, ErrorCode
+from lorebase.core.resources import read_operation
+from lorebase.schemas.embeddings import ReindexKnowledgeBase
+from tests.unit.api.edge import Edge
+
+
+def ids(edge: Edge) -> tuple[str, str, str]:
+    """Global ids of the knowledge base, its index and the model."""
+    index = next(iter(edge.world.indexes.values()))
+    base = edge.world.global_id("KnowledgeBase", edge.world.knowledge_base)
+    return base, edge.world.global_id("EmbeddingIndex", index), model_of(edge)
+
+
+def model_of(edge: Edge) -> str:
+    model = next(iter(edge.world.models.values()))
+    return edge.world.global_id("EmbeddingModel", model)
+
+
+async def test_a_reindex_switches_by_itself_unless_told_otherwise(edge: Edge) -> None:
+    base, index, model = ids(edge)
+    given = {"id": base, "embeddingModelId": model, "idempotencyKey": "k"}
+    data = await edge.data(read_operation("reindex-knowledge-base"), {"input": given})
+    assert data["reindexKnowledgeBase"]["index"]["id"] == index
+    assert data["reindexKnowledgeBase"]["job"]["id"].startswith("job_")
+    await edge.data(
+        read_operation("reindex-knowledge-base"), {"input": {**given, "activateOnSuccess": False}}
+    )
+    first, second = (arguments[0] for arguments in edge.calls.named("indexes.reindex"))
+    wanted = ReindexKnowledgeBase(
+        id=edge.world.knowledge_base.id,
+        embedding_model_id=next(iter(edge.world.models)),
+        activate_on_success=True,
+        idempotency_key="k",
+    )
+    assert first == wanted
+    assert second == wanted.model_copy(update={"activate_on_success": False})
+
+
+async def test_an_index_is_activated_and_given_up_by_its_id(edge: Edge) -> None:
+    base, index, _ = ids(edge)
+    switched = await edge.data(read_operation("activate-index"), {"input": {"id": index}})
+    assert switched["activateIndex"]["knowledgeBase"]["id"] == base
+    given = {"id": index, "idempotencyKey": "k"}
+    deleted = await edge.data(read_operation("delete-embedding-index"), {"input": given})
+    assert deleted["deleteEmbeddingIndex"]["deletedId"] == index
+    (index_id,) = edge.world.indexes
+    assert edge.calls.named("indexes.activate") == [(index_id, None)]
+    assert edge.calls.named("indexes.delete") == [(index_id, "k")]
+
+
+async def test_what_the_state_does_not_allow_is_a_user_error(edge: Edge) -> None:
+    _, index, _ = ids(edge)
+    refusal = Conflict("The index is not complete yet.", code=ErrorCode.WRONG_STATE)
+    edge.calls.failures["indexes.activate"] = refusal
+    payload = (await edge.data(read_operation("activate-index"), {"input": {"id": index}}))["activateIndex"]
+    assert payload["knowledgeBase"] is None
+    assert [error["code"] for error in payload["userErrors"]] == ["WRONG_STATE"]
+
+
+async def test_an_id_of_another_type_is_not_found_and_asks_nothing(edge: Edge) -> None:
+    base, index, model = ids(edge)
+    for name, given in (
+        ("reindex-knowledge-base", {"id": index, "embeddingModelId": model}),
+        ("reindex-knowledge-base", {"id": base, "embeddingModelId": base}),
+        ("activate-index", {"id": base}),
+        ("delete-embedding-index", {"id": model}),
+    ):
+        (payload,) = (await edge.data(read_operation(name), {"input": given})).values()
+        assert [error["code"] for error in payload["userErrors"]] == ["NOT_FOUND"]
+    assert not any(edge.calls.named(f"indexes.{name}") for name in ("reindex", "activate", "delete"))
