@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from lorebase.core.ids import GlobalId
 from lorebase.services.document_contents import ContentService
-from lorebase.services.knowledge_bases import KnowledgeBaseService
 from tests.factories import Tenant
 from tests.fakes.world import World
 from tests.integration.sql.recording import recorded
@@ -40,9 +39,7 @@ def services(world: World, tenant: Tenant) -> FakeServices:
     made.documents = world.documents  # type: ignore[assignment]
     made.jobs = world.jobs  # type: ignore[assignment]
     made.contents = ContentService(units=world.units, blobs=world.blobs)  # type: ignore[assignment]
-    made.knowledge_bases = KnowledgeBaseService(  # type: ignore[assignment]
-        units=world.units, clock=world.clock, settings=world.settings
-    )
+    made.knowledge_bases = world.bases  # type: ignore[assignment]
     return made
 
 
