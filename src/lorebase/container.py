@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from lorebase.clients.arq_queue import ArqJobQueue
 from lorebase.clients.blob_objects import blob_store
+from lorebase.clients.http_reranker import reranker_of
 from lorebase.clients.model_description import describe, describe_embedding_model
 from lorebase.clients.openai_chat import OpenAIChatModel
 from lorebase.clients.openai_connection import LOCAL_PROVIDER, REMOTE_PROVIDER, ModelConnections
@@ -185,6 +186,9 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
     limiter = RedisRateLimiter(redis_url, clock)
     for resource in (queue, streams, limiter, index, connections):
         stack.push_async_callback(resource.close)
+    reranker = reranker_of(settings)
+    if reranker is not None:
+        stack.push_async_callback(reranker.close)
     templates = FilePromptTemplates()
     embedder = OpenAIEmbedder(connections=connections, batch_size=settings.embedding_batch_size)
     return _Resources(
@@ -201,7 +205,9 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
         chat=_chat(settings, connections, templates),
         templates=templates,
         analyser=KeywordAnalyser(),
-        search=SearchService(units=units, embedder=embedder, index=index, settings=settings, clock=clock),
+        search=SearchService(
+            units=units, embedder=embedder, index=index, settings=settings, clock=clock, reranker=reranker
+        ),
     )
 
 

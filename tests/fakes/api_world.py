@@ -150,7 +150,7 @@ class ApiWorld:
         return page(found)
 
     def _search(self, info: object, input: Json, **_: object) -> Json:  # noqa: A002
-        return {"tookMs": 7, **page(self.hits)}
+        return {"tookMs": 7, "degraded": [], **page(self.hits)}
 
     def _upsert(self, info: Any, input: Json) -> Json:  # noqa: A002
         key, content = input["externalId"], input["source"]["file"].content
@@ -312,8 +312,8 @@ def hit(title: str, text: str, highlights: list[Json], **chunk: object) -> Json:
     place = {"id": "chk_1", "section": [], "page": None, "startOffset": 0, "endOffset": len(text), **chunk}
     return {
         "score": 0.875,
-        "scores": {"vector": 0.5, "keyword": 0.75},
-        "explanation": {"fusedRank": 1, "vectorRank": 1, "keywordRank": None},
+        "scores": {"vector": 0.5, "keyword": 0.75, "rerank": None},
+        "explanation": {"fusedRank": 1, "vectorRank": 1, "keywordRank": None, "rerankRank": None},
         "highlights": highlights,
         "chunk": {**place, "text": text, "documentVersion": document_version(title, "folder/file.md")},
     }

@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.fakes.reranker import shared_words
+
 DIMENSIONS = 4
 
 
@@ -42,6 +44,8 @@ class OpenAIServer:
             return Response('{"data": [', media_type="application/json")
         if request.url.path.endswith("/embeddings"):
             return JSONResponse(_embeddings(body["input"], behaviour))
+        if request.url.path.endswith("/rerank"):
+            return JSONResponse(_judged(body["query"], body["documents"], behaviour))
         return self._chat(body, behaviour)
 
     def _chat(self, body: dict[str, object], behaviour: str) -> Response:
@@ -88,6 +92,22 @@ def _embeddings(texts: list[str], behaviour: str) -> dict[str, object]:
     return {"object": "list", "model": "m", "data": kept, "usage": usage}
 
 
+def _judged(query: str, documents: list[str], behaviour: str) -> dict[str, object]:
+    results = [
+        {"index": index, "relevance_score": shared_words(query, document)}
+        for index, document in enumerate(documents)
+    ]
+    best_first = sorted(results, key=lambda result: -result["relevance_score"])
+    lies = {
+        "missing": best_first[:-1],
+        "doubled": [*best_first[:-1], best_first[0]],
+        "beyond": [*best_first[:-1], {"index": len(documents), "relevance_score": 1.0}],
+        "endless": [*best_first[:-1], {**best_first[-1], "relevance_score": "Infinity"}],
+        "wordy": [{"index": 0, "relevance_score": "very good"}],
+    }
+    return {"id": "r", "results": lies.get(behaviour, best_first)}
+
+
 @asynccontextmanager
 async def openai_server(server: OpenAIServer | None = None) -> AsyncIterator[OpenAIServer]:
     """Runs the server, or the given one, on a free loopback port."""
@@ -95,6 +115,7 @@ async def openai_server(server: OpenAIServer | None = None) -> AsyncIterator[Ope
     app = Starlette(
         routes=[
             Route("/v1/embeddings", server.handle, methods=["POST"]),
+            Route("/v1/rerank", server.handle, methods=["POST"]),
             Route("/v1/chat/completions", server.handle, methods=["POST"]),
         ]
     )

@@ -88,6 +88,17 @@ class ModelSettings(_Group):
         default_factory=lambda: Path(sys.prefix) / "share" / "lorebase" / "models",
         description="Where set-up put the converted local models.",
     )
+    rerank_url: str | None = Field(
+        None, description="…/v1 of a server that answers POST /rerank; nothing is reranked when absent."
+    )
+    rerank_model: str | None = Field(None, description="Name of its reranking model.")
+    rerank_api_key: SecretStr | None = Field(None, description="Its key, for a server that asks for one.")
+    rerank_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        3.0, description="Patience with it, all tries together; after that hits keep their order."
+    )
+    rerank_candidates: Annotated[int, Field(ge=2, le=1000)] = Field(
+        50, description="How many of the first hits it sorts anew."
+    )
     model_timeout_seconds: float = 30.0
     model_retry_seconds: float = Field(60.0, description="How long backoff keeps trying one model call.")
 
@@ -242,6 +253,17 @@ class Settings(
                 "LOREBASE_EMBEDDING_MODEL and LOREBASE_CHAT_MODEL need OPENAI_API_KEY or OPENAI_BASE_URL."
             )
         return self
+
+    @model_validator(mode="after")
+    def _a_reranker_has_address_and_model(self) -> Settings:
+        if (self.rerank_url is None) != (self.rerank_model is None):
+            raise ValueError("LOREBASE_RERANK_URL and LOREBASE_RERANK_MODEL go together.")
+        return self
+
+    @property
+    def reranks(self) -> bool:
+        """Whether a reranker is configured."""
+        return self.rerank_model is not None
 
 
 @lru_cache

@@ -21,8 +21,19 @@ class SearchMode(StrEnum):
     VECTOR = "VECTOR"
 
 
+class SearchPart(StrEnum):
+    """A part of a search that may be left out."""
+
+    KEYWORD = "KEYWORD"
+    RERANK = "RERANK"
+
+
 class SearchRequest(Value):
-    """How to retrieve. `offset` skips hits of the pinned result order; `limit` is the page size."""
+    """How to retrieve. `offset` skips hits of the pinned result order; `limit` is the page size.
+
+    `mmr_lambda` spreads the first hits by maximal marginal relevance: 1 keeps the order, 0 wants difference
+    alone, None does nothing.
+    """
 
     knowledge_base_ids: tuple[UUID, ...]
     query: str
@@ -30,6 +41,8 @@ class SearchRequest(Value):
     filter: SearchFilter | None = None
     min_score: float | None = None
     rerank: bool | None = None
+    collapse_copies: bool = False
+    mmr_lambda: float | None = None
     limit: int = 10
     offset: int = 0
 
@@ -59,7 +72,10 @@ class SearchExplanation(Value):
 
 
 class SearchHit(Value):
-    """A passage found. `score` is comparable within one result only."""
+    """A passage found. `score` is comparable within one result only.
+
+    `copies` is how many passages with the same headings and words were met and left out for it.
+    """
 
     chunk_id: UUID
     document_id: UUID
@@ -68,19 +84,20 @@ class SearchHit(Value):
     scores: SearchScores
     explanation: SearchExplanation
     highlights: tuple[TextRange, ...]
+    copies: int = 0
 
 
 class SearchResult(Value):
     """A page of hits in order, whether more follow, the indexes that answered and the milliseconds spent.
 
-    `degraded` names what had to be left out (for example `keyword` after a timeout).
+    `degraded` names what had to be left out (for example the keyword leg after a timeout).
     """
 
     hits: tuple[SearchHit, ...]
     has_next: bool
     index_ids: tuple[UUID, ...]
     took_ms: int
-    degraded: tuple[str, ...] = ()
+    degraded: tuple[SearchPart, ...] = ()
 
 
 class ScoredChunk(Value):

@@ -16,13 +16,17 @@ FIELD = ("input", "retrieval")
 
 
 def retrieval_request(given: SearchRequest, question: str, settings: Settings) -> SearchRequest:
-    """The search for a question: its own words, unless the retrieval names others."""
+    """The search for a question: its own words, unless the retrieval names others.
+
+    A model has room for a few passages only, so none of them repeats another.
+    """
     query = given.query.strip() or question
     return given.model_copy(
         update={
             "query": query[: settings.search_query_max_characters],
             "limit": settings.answer_passages,
             "offset": 0,
+            "collapse_copies": True,
         }
     )
 

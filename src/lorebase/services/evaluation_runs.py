@@ -93,14 +93,14 @@ class EvaluationHandler:
         return list(found)[:RANKED]
 
     async def _whole_result(self, run: EvaluationRun, request: SearchRequest) -> SearchResult:
-        # A leg that was too slow just now says nothing about how well the index finds.
+        # A part that was too slow just now says nothing about how well the index finds.
         for _ in range(_TRIES):
             result = await self._search.retrieve(
                 run.workspace_id, request, index_id=run.index_id, highlighted=False
             )
             if not result.degraded:
                 return result
-        raise Transient("The keyword search is too slow to be measured.", code=ErrorCode.OVERLOADED)
+        raise Transient("A part of the search is too slow to be measured.", code=ErrorCode.OVERLOADED)
 
     async def _keep(self, job: Job, run: EvaluationRun, results: Sequence[CaseResult]) -> None:
         async with self._units.for_workspace(job.workspace_id) as uow:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 
 _STOP_WORDS_FILE = "keyword_stop_words.txt"
 _LETTERS_LOOKED_AT = 4000
 _KANA_SHARE = 0.05
 _DECIDING_STOP_WORDS = 2
+_LETTER = re.compile(r"[^\W\d_]")
 _WORDS_LOOKED_AT = 1000
 
 
@@ -104,11 +106,12 @@ def ranges_of(*scripts: Script) -> list[tuple[int, int]]:
 
 def main_script(text: str) -> Script | None:
     """The commonest script among the first letters; None without letters. Any Kana makes Japanese of Han."""
-    counts = Counter(
-        map(script_of, re.findall(r"[^\W\d_]", text[: 4 * _LETTERS_LOOKED_AT])[:_LETTERS_LOOKED_AT])
-    )
-    if not counts:
+    letters = Counter(_LETTER.findall(text[: 4 * _LETTERS_LOOKED_AT])[:_LETTERS_LOOKED_AT])
+    if not letters:
         return None
+    counts: Counter[Script] = Counter()
+    for letter, count in letters.items():
+        counts[script_of(letter)] += count
     east_asian = counts[Script.HAN] + counts[Script.KANA]
     if counts[Script.KANA] > _KANA_SHARE * east_asian:
         counts[Script.KANA], counts[Script.HAN] = east_asian, 0
@@ -140,10 +143,17 @@ def languages_of(script: Script | None) -> tuple[str, ...]:
     return tuple(code for code, (_, its_script) in STEMMERS.items() if its_script is script)
 
 
-def _by_stop_words(candidates: Iterable[str], words: Sequence[str]) -> str | None:
+@cache
+def _languages_by_stop_word() -> dict[str, tuple[str, ...]]:
     lists = stop_words()
-    looked_at = words[:_WORDS_LOOKED_AT]
-    counts = Counter({code: sum(word in lists[code] for word in looked_at) for code in candidates})
+    words = frozenset().union(*lists.values())
+    return {word: tuple(code for code, stops in lists.items() if word in stops) for word in words}
+
+
+def _by_stop_words(candidates: Collection[str], words: Sequence[str]) -> str | None:
+    languages = _languages_by_stop_word()
+    codes = chain.from_iterable(languages.get(word, ()) for word in words[:_WORDS_LOOKED_AT])
+    counts = Counter(code for code in codes if code in candidates)
     ranked = counts.most_common(2)
     if not ranked or ranked[0][1] < _DECIDING_STOP_WORDS:
         return None

@@ -6,9 +6,9 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from lorebase.services.keyword_languages import Script, ranges_of
 
@@ -20,8 +20,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word where it stands in the text (code points, end exclusive) and the forms it is found by.
 
     `forms` are casefolded; those of `pairs` are pairs of characters, which are never stemmed.
@@ -36,7 +35,11 @@ class Word:
 def words(text: str) -> Iterator[Word]:
     """Words in reading order. Never raises, whatever the text holds; linear in its length."""
     for match in _word_pattern().finditer(text):
-        yield from _runs(match.group(), match.start())
+        raw = match.group()
+        if not raw.isascii():
+            yield from _runs(raw, match.start())
+        elif forms := _spelled_forms(raw[:LONGEST_IDENTIFIER]):
+            yield Word(match.start(), match.end(), forms)
 
 
 @cache

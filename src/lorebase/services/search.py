@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from uuid import UUID
 
 from lorebase.core.config import Settings
+from lorebase.core.errors import LorebaseError
 from lorebase.core.metrics import HITS_DROPPED, SEARCH_SECONDS
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.clock import Clock
 from lorebase.ports.embedder import Embedder
+from lorebase.ports.reranker import Reranker
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
-from lorebase.schemas.documents import Chunk
-from lorebase.schemas.search import (
-    SearchExplanation,
-    SearchHit,
-    SearchMode,
-    SearchRequest,
-    SearchResult,
-    SearchScores,
-)
+from lorebase.schemas.search import SearchMode, SearchPart, SearchRequest, SearchResult
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require
 from lorebase.services.fusion import NOTHING, FusedCandidate, fuse, keyword_leg, vector_leg
@@ -29,51 +21,20 @@ from lorebase.services.highlights import Highlighter
 from lorebase.services.keyword_languages import main_script
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.model_languages import vector_weight
-from lorebase.services.search_legs import KEYWORD, Found, SearchLegs
+from lorebase.services.reranking import reranked
+from lorebase.services.search_legs import Found, SearchLegs
 from lorebase.services.search_plan import SearchPlan, read_plan
 from lorebase.services.search_rules import check_request
+from lorebase.services.search_run import SearchRun
 
 _WIDER = 5
-_CANDIDATES_MAXIMUM = 1000
+# Enough for the last page that a cursor can ask for.
+_DEPTH_MAXIMUM = 1101
 _LEAST_CHECKED = 30
+# Comparing every pair of more would cost more than the search.
+_SPREAD_HITS = 50
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Verified:
-    """A candidate that PostgreSQL vouches for, its passage, and its rank after fusion."""
-
-    candidate: FusedCandidate
-    chunk: Chunk
-    rank: int
-
-
-@dataclass
-class _Run:
-    """One search under way. The order is pinned: what a wider round adds comes after what was found."""
-
-    request: SearchRequest
-    plan: SearchPlan
-    legs: SearchLegs
-    hits: list[_Verified] = field(default_factory=list)
-    seen: set[UUID] = field(default_factory=set)
-    dropped: int = 0
-
-    @property
-    def wanted(self) -> int:
-        """Hits up to the page's end, and one more to know whether others follow."""
-        return self.request.offset + self.request.limit + 1
-
-    def add(self, checked: Iterable[tuple[int, FusedCandidate]], chunks: Mapping[UUID, Chunk]) -> None:
-        """Keeps the candidates that are among the passages vouched for."""
-        for rank, candidate in checked:
-            self.seen.add(candidate.chunk_id)
-            chunk = chunks.get(candidate.chunk_id)
-            if chunk is None:
-                self.dropped += 1
-            else:
-                self.hits.append(_Verified(candidate, chunk, rank))
 
 
 class SearchService:
@@ -87,23 +48,27 @@ class SearchService:
         index: ChunkIndex,
         settings: Settings,
         clock: Clock,
+        reranker: Reranker | None = None,
     ) -> None:
         self._units = units
         self._embedder = embedder
         self._index = index
         self._settings = settings
         self._clock = clock
+        self._reranker = reranker
         self._analyser = KeywordAnalyser()
 
-    async def search(self, principal: Principal, request: SearchRequest) -> SearchResult:
+    async def search(
+        self, principal: Principal, request: SearchRequest, *, highlighted: bool = True
+    ) -> SearchResult:
         """The page of hits asked for, best first.
 
         Forbidden without READ; BadInput and NotFound as for `retrieve`; Unavailable with
         VECTOR_STORE_UNAVAILABLE or MODEL_UNAVAILABLE when the vector leg is wanted and cannot run. A keyword
-        leg out of time is left out and named in `degraded`.
+        leg out of time and a reranker that fails are left out and named in `degraded`.
         """
         require(principal, ApiScope.READ)
-        return await self.retrieve(principal.workspace_id, request)
+        return await self.retrieve(principal.workspace_id, request, highlighted=highlighted)
 
     async def retrieve(
         self,
@@ -116,7 +81,7 @@ class SearchService:
         """The same without a check of scopes, for work that was allowed before.
 
         `index_id` names the index to search in place of the active one, when there is one knowledge base.
-        Finding the matched words costs more than all the rest: `highlighted` says whether they are wanted.
+        Finding the matched words takes time for each passage: `highlighted` says whether they are wanted.
 
         BadInput for a request that breaks a rule, NotFound for a knowledge base that is not in the workspace.
         """
@@ -124,15 +89,15 @@ class SearchService:
         check_request(request, self._settings)
         async with self._units.for_workspace(workspace_id) as uow:
             plan = await read_plan(uow, request, self._settings, index_id)
-        run = _Run(request, plan, self._legs(plan, request))
-        degraded = await self._rank(run)
-        page = run.hits[request.offset : request.offset + request.limit]
+        run = SearchRun(request, plan, self._legs(plan, request), self._pool(request))
+        await self._rank(run)
+        await self._sort_anew(run)
         result = SearchResult(
-            hits=self._hits(page, request.query if highlighted else None),
-            has_next=len(run.hits) > request.offset + request.limit,
+            hits=run.page(Highlighter(self._analyser, request.query) if highlighted else None),
+            has_next=len(run.hits) > run.end,
             index_ids=plan.index_ids,
             took_ms=round((self._clock.monotonic() - started) * 1000),
-            degraded=degraded,
+            degraded=tuple(run.degraded),
         )
         _log(result, run)
         return result
@@ -150,19 +115,48 @@ class SearchService:
             keyword_timeout_ms=self._settings.keyword_timeout_ms,
         )
 
-    async def _rank(self, run: _Run) -> tuple[str, ...]:
-        """Fills the order, with a wider round when the first leaves too few; returns what was left out."""
-        limit = max(self._settings.search_candidates, run.wanted)
-        wider = min(limit * _WIDER, _CANDIDATES_MAXIMUM)
-        found = await run.legs.run(limit)
-        await self._verify(run, self._fused(found, run))
-        short = len(run.hits) < run.wanted and (run.dropped or run.request.filter)
-        if short and not found.exhausted and wider > limit:
-            found = await run.legs.run(wider)
-            await self._verify(run, self._fused(found, run))
-        return () if found.keyword is not None else (KEYWORD,)
+    async def _rank(self, run: SearchRun) -> None:
+        """Fills the order, round by round, each wider, until there are enough or the legs find no more.
 
-    def _fused(self, found: Found, run: _Run) -> list[FusedCandidate]:
+        The depths are the same for every page: fusion depends on them, and pages have one order.
+        """
+        depth = self._settings.search_candidates + 1
+        while True:
+            found = await run.legs.run(depth)
+            await self._verify(run, self._fused(found, run))
+            if len(run.hits) >= run.wanted or _finds_no_more(found, run) or depth >= _DEPTH_MAXIMUM:
+                break
+            depth = min(depth * _WIDER, _DEPTH_MAXIMUM)
+        if found.keyword is None:
+            run.degraded.append(SearchPart.KEYWORD)
+
+    async def _sort_anew(self, run: SearchRun) -> None:
+        request = run.request
+        if request.offset >= run.pool:
+            return
+        if self._reranker is not None and request.rerank is not False:
+            await self._rerank(run, self._reranker)
+        if request.mmr_lambda is not None:
+            run.spread(_SPREAD_HITS, request.mmr_lambda)
+
+    async def _rerank(self, run: SearchRun, reranker: Reranker) -> None:
+        started = self._clock.monotonic()
+        count = self._settings.rerank_candidates
+        try:
+            run.hits = await reranked(reranker, run.request.query, run.hits, count)
+        except LorebaseError as error:
+            _logger.warning("search goes without reranking", extra={"code": error.code.value})
+            run.degraded.append(SearchPart.RERANK)
+        finally:
+            run.legs.timings.add("rerank", self._clock.monotonic() - started)
+
+    def _pool(self, request: SearchRequest) -> int:
+        """Hits that are sorted anew, whichever page is asked for."""
+        reranks = self._reranker is not None and request.rerank is not False
+        spreads = request.mmr_lambda is not None
+        return max(self._settings.rerank_candidates if reranks else 0, _SPREAD_HITS if spreads else 0)
+
+    def _fused(self, found: Found, run: SearchRun) -> list[FusedCandidate]:
         """Candidates in order, without those whose similarity is too low or unknown when that was asked."""
         vector = vector_leg(found.vector) if found.vector else NOTHING
         keyword = keyword_leg(found.keyword) if found.keyword else NOTHING
@@ -170,7 +164,7 @@ class SearchService:
         least = run.request.min_score
         return [entry for entry in candidates if least is None or (entry.vector_score or -1.0) >= least]
 
-    def _vector_weight(self, found: Found, run: _Run) -> float:
+    def _vector_weight(self, found: Found, run: SearchRun) -> float:
         request = run.request
         if request.mode is not SearchMode.HYBRID:
             return 1.0 if request.mode is SearchMode.VECTOR else 0.0
@@ -180,7 +174,7 @@ class SearchService:
         models = (source.model for source in run.plan.sources)
         return vector_weight(models, language, main_script(request.query))
 
-    async def _verify(self, run: _Run, fused: list[FusedCandidate]) -> None:
+    async def _verify(self, run: SearchRun, fused: list[FusedCandidate]) -> None:
         """Checks candidates in order, as many at a time as may be needed, until there are enough."""
         started = self._clock.monotonic()
         fresh = [(rank, entry) for rank, entry in enumerate(fused, 1) if entry.chunk_id not in run.seen]
@@ -194,29 +188,16 @@ class SearchService:
                 run.add(part, await uow.chunks.check(ids, run.plan.index_ids, run.request.filter))
         run.legs.timings.add("check", self._clock.monotonic() - started)
 
-    def _hits(self, page: Iterable[_Verified], query: str | None) -> tuple[SearchHit, ...]:
-        highlighter = None if query is None else Highlighter(self._analyser, query)
-        return tuple(_hit(verified, highlighter) for verified in page)
+
+def _finds_no_more(found: Found, run: SearchRun) -> bool:
+    """Whether a wider round could add nothing."""
+    least = run.request.min_score
+    if found.exhausted or least is None:
+        return found.exhausted
+    return all(not hits or any(hit.score < least for hit in hits) for hits in found.vector)
 
 
-def _hit(verified: _Verified, highlighter: Highlighter | None) -> SearchHit:
-    candidate, chunk = verified.candidate, verified.chunk
-    return SearchHit(
-        chunk_id=chunk.id,
-        document_id=chunk.document_id,
-        version_id=chunk.version_id,
-        score=candidate.score,
-        scores=SearchScores(vector=candidate.vector_score, keyword=candidate.keyword_score),
-        explanation=SearchExplanation(
-            fused_rank=verified.rank,
-            vector_rank=candidate.vector_rank,
-            keyword_rank=candidate.keyword_rank,
-        ),
-        highlights=highlighter.highlights(chunk.text) if highlighter else (),
-    )
-
-
-def _log(result: SearchResult, run: _Run) -> None:
+def _log(result: SearchResult, run: SearchRun) -> None:
     steps = {f"{step}_ms": round(value, 1) for step, value in run.legs.timings.milliseconds.items()}
     for step, value in run.legs.timings.milliseconds.items():
         SEARCH_SECONDS.labels(step).observe(value / 1000)

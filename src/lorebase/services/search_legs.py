@@ -17,8 +17,6 @@ from lorebase.schemas.search import KeywordQuery, ScoredChunk, SearchMode, Vecto
 from lorebase.services.keywords import ANALYSER_VERSION
 from lorebase.services.search_plan import SearchPlan, VectorSource
 
-KEYWORD = "keyword"
-
 # The keyword leg knows no filters but documents: without those it fetches more, to be checked afterwards.
 _UNFILTERED = 5
 
@@ -71,6 +69,7 @@ class SearchLegs:
         self._mode = mode
         self._keyword_timeout_ms = keyword_timeout_ms
         self._vectors: dict[UUID, tuple[float, ...]] = {}
+        self._out_of_time = False
         self.timings = Timings()
 
     async def run(self, limit: int) -> Found:
@@ -106,6 +105,8 @@ class SearchLegs:
     async def _search_keywords(self, limit: int) -> list[ScoredChunk] | None:
         if self._mode is SearchMode.VECTOR or not self._terms:
             return []
+        if self._out_of_time:
+            return None
         query = KeywordQuery(
             terms=self._terms,
             analyser_version=ANALYSER_VERSION,
@@ -120,6 +121,7 @@ class SearchLegs:
         except Transient:
             if self._mode is SearchMode.KEYWORD:
                 raise
+            self._out_of_time = True
             return None
 
     async def _ask_postgres(self, query: KeywordQuery) -> list[ScoredChunk]:

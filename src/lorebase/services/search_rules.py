@@ -23,9 +23,11 @@ def check_request(request: SearchRequest, settings: Settings) -> None:
         raise BadInput(f"Ask for 1 to {settings.page_size_maximum} hits.", field=["first"])
     if not 0 <= request.offset <= OFFSET_MAXIMUM:
         raise BadInput("The cursor lies outside the hits that are kept in order.", field=["after"])
-    if request.rerank:
+    if request.rerank and not settings.reranks:
         raise BadInput("No reranker is configured.", field=["rerank"])
     _check_min_score(request)
+    if request.mmr_lambda is not None and not 0 <= request.mmr_lambda <= 1:
+        raise BadInput("Lambda lies between 0 and 1.", field=["mmrLambda"])
 
 
 def _check_query(query: str, longest: int) -> None:

@@ -42,7 +42,7 @@ from lorebase.schemas.knowledge_bases import (
 )
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.schemas.rate_limits import Budget
-from lorebase.schemas.search import SearchRequest, SearchResult
+from lorebase.schemas.search import SearchPart, SearchRequest, SearchResult
 from lorebase.schemas.workspaces import ApiKey, ApiScope, Membership, Principal, Workspace
 from lorebase.services.rate_limits import RateLimitService
 from tests.factories import make_settings
@@ -379,8 +379,11 @@ class FakeJobs(Fake):
 
 
 class FakeSearches(Fake):
-    async def search(self, principal: Principal, request: SearchRequest, /) -> SearchResult:
+    async def search(
+        self, principal: Principal, request: SearchRequest, /, *, highlighted: bool = True
+    ) -> SearchResult:
         self.calls.note("search.search", request)
+        self.calls.note("search.highlighted", highlighted)
         chunks = list(self.world.chunks.values())
         hits = [make_hit(self.world, chunk, rank) for rank, chunk in enumerate(chunks, start=1)]
         end = request.offset + request.limit
@@ -389,6 +392,7 @@ class FakeSearches(Fake):
             has_next=len(hits) > end,
             index_ids=tuple(self.world.indexes),
             took_ms=5,
+            degraded=(SearchPart.RERANK,),
         )
 
 

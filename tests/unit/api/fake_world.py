@@ -253,6 +253,7 @@ def make_hit(world: World, chunk: Chunk, rank: int = 1) -> SearchHit:
         scores=SearchScores(vector=0.9, keyword=2.5),
         explanation=SearchExplanation(fused_rank=rank, vector_rank=rank, keyword_rank=None),
         highlights=(TextRange(start=0, end=5),),
+        copies=3,
     )
 
 

@@ -210,12 +210,42 @@ async def test_a_search_has_a_bounded_page(edge: Edge, size: int) -> None:
     assert edge.calls.named("search.search") == []
 
 
+@pytest.mark.parametrize(
+    ("selection", "highlighted"),
+    [
+        ("nodes { score }", False),
+        ("nodes { highlights { start } }", True),
+        ("edges { node { marked: highlights { end } } }", True),
+        (
+            "nodes { ...Marks } } } fragment Marks on SearchHit { ... on SearchHit { highlights { start }",
+            True,
+        ),
+        ("tookMs degraded nodes { copies highlights: score }", False),
+    ],
+)
+async def test_words_are_marked_only_for_those_who_read_the_marks(
+    edge: Edge, selection: str, highlighted: bool
+) -> None:
+    query = "query ($input: SearchInput!) { search(input: $input) { " + selection + " } }"
+    await edge.data(query, {"input": wanted(edge)})
+    assert edge.calls.named("search.highlighted") == [(highlighted,)]
+
+
+async def test_a_search_says_what_was_left_out_and_how_to_spread_and_collapse(edge: Edge) -> None:
+    query = "query ($input: SearchInput!) { search(input: $input) { degraded nodes { copies } } }"
+    given = {**wanted(edge), "mmrLambda": 0.5, "collapseCopies": True, "rerank": False}
+    found = (await edge.data(query, {"input": given}))["search"]
+    assert found == {"degraded": ["RERANK"], "nodes": [{"copies": 3}, {"copies": 3}]}
+    ((request,),) = edge.calls.named("search.search")
+    assert (request.mmr_lambda, request.collapse_copies, request.rerank) == (0.5, True, False)  # type: ignore[attr-defined]
+
+
 async def test_a_hit_whose_passage_was_deleted_meanwhile_is_left_out(edge: Edge) -> None:
     gone, kept = edge.world.chunks.values()
     search = edge.services.search.search
 
-    async def search_then_delete(*arguments: object) -> object:
-        result = await search(*arguments)  # type: ignore[arg-type]
+    async def search_then_delete(*arguments: object, **options: object) -> object:
+        result = await search(*arguments, **options)  # type: ignore[arg-type]
         edge.world.chunks.pop(gone.id, None)
         return result
 

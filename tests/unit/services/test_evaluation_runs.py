@@ -11,7 +11,7 @@ from lorebase.core.errors import BadInput, ErrorCode
 from lorebase.schemas.evaluations import CreateEvaluationSet, EvaluationRun, NewCase, Relevance, RunEvaluation
 from lorebase.schemas.jobs import Job, JobKind, JobLane, JobStatus
 from lorebase.schemas.pagination import PageRequest
-from lorebase.schemas.search import SearchMode, SearchRequest, SearchResult
+from lorebase.schemas.search import SearchMode, SearchPart, SearchRequest, SearchResult
 from lorebase.services.evaluation_runs import EvaluationHandler
 from lorebase.services.evaluations import EvaluationService
 from lorebase.services.job_runner import JobRunner
@@ -53,7 +53,7 @@ class Searches(SearchService):
         found = await super().retrieve(workspace_id, request, index_id=index_id, highlighted=highlighted)
         if self.slow:
             self.slow -= 1
-            return found.model_copy(update={"degraded": ("keyword",)})
+            return found.model_copy(update={"degraded": (SearchPart.KEYWORD,)})
         return found
 
 

@@ -28,7 +28,7 @@ from lorebase.schemas.filters import (
     StringFilter,
     StringListFilter,
 )
-from lorebase.schemas.search import PartitionAddress, SearchMode, SearchRequest, SearchResult
+from lorebase.schemas.search import PartitionAddress, SearchMode, SearchPart, SearchRequest, SearchResult
 from lorebase.schemas.workspaces import ApiScope
 from lorebase.services.search import SearchService
 from tests.factories import Tenant, add_tenant, make_knowledge_base, make_model, make_principal, make_settings
@@ -230,7 +230,7 @@ async def test_a_keyword_leg_out_of_time_is_left_out_and_named(world: World, ten
     ids = await fill(world, tenant)
     hasty = service(world, make_settings(keyword_timeout_ms=0))
     result = await hasty.search(tenant.principal, asking(tenant, "cancelled task method"))
-    assert result.degraded == ("keyword",)
+    assert result.degraded == (SearchPart.KEYWORD,)
     assert found(result)[0] == ids["tasks"]
     assert result.hits[0].score == 1.0
     with pytest.raises(Transient):
@@ -319,6 +319,36 @@ async def test_pages_follow_each_other_without_gap_or_overlap(world: World, tena
     assert [page.has_next for page in pages] == [True, True, False]
     assert whole.has_next is False
     assert (await search(world, tenant, "worker items", limit=5, offset=50)).hits == ()
+
+
+async def test_pages_beyond_the_first_candidates_follow_each_other_too(world: World, tenant: Tenant) -> None:
+    count = 45
+    for number in range(count):
+        words = " ".join(["worker"] * (number % 7 + 1) + ["item"] * (number % 5) + [f"w{number}"])
+        await world.upsert(tenant, words, title=f"w{number}")
+    await world.run_all()
+    narrow = service(world, make_settings(search_candidates=10))
+
+    async def page(**given: int) -> SearchResult:
+        return await narrow.search(tenant.principal, asking(tenant, "worker items", **given))
+
+    whole = await page(limit=count)
+    pages = [await page(limit=6, offset=start) for start in range(0, count, 6)]
+    assert len({hit.chunk_id for hit in whole.hits}) == count
+    assert [hit for each in pages for hit in each.hits] == list(whole.hits)
+
+
+async def test_a_floor_of_similarity_ends_the_search_where_vectors_fall_below_it(
+    world: World, tenant: Tenant
+) -> None:
+    for number in range(40):
+        await world.upsert(tenant, f"other{number} thing{number}", title=f"t{number}")
+    await fill(world, tenant)
+    narrow = service(world, make_settings(search_candidates=10))
+    world.index.queries.clear()
+    request = asking(tenant, "calling its cancel method on a task", min_score=0.3)
+    assert len((await narrow.search(tenant.principal, request)).hits) >= 1
+    assert [query.limit for query in world.index.queries] == [11]
 
 
 async def stale_rows(world: World, tenant: Tenant, like: UUID, count: int) -> None:

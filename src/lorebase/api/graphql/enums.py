@@ -13,7 +13,7 @@ from lorebase.schemas.documents import DocumentOrderField
 from lorebase.schemas.documents import DocumentStatus as StoredDocumentStatus
 from lorebase.schemas.jobs import Job, JobKind, JobOrderField, JobStage
 from lorebase.schemas.knowledge_bases import KnowledgeBaseOrderField, MetadataFieldType, OrderDirection
-from lorebase.schemas.search import SearchMode
+from lorebase.schemas.search import SearchMode, SearchPart
 from lorebase.schemas.workspaces import ApiScope, WorkspaceRole
 
 EnumClass = TypeVar("EnumClass", bound=type[Enum])
@@ -34,6 +34,7 @@ __all__ = [
     "MetadataFieldType",
     "OrderDirection",
     "SearchMode",
+    "SearchPart",
     "UserErrorCode",
     "WorkspaceRole",
     "document_status",
@@ -183,6 +184,12 @@ _describe(
     HYBRID="Vector and keyword results, fused.",
     KEYWORD="Full-text only.",
     VECTOR="Embedding similarity only.",
+)
+_describe(
+    SearchPart,
+    "A part of a search that may be left out. New ones may be added.",
+    KEYWORD="The keyword leg.",
+    RERANK="Reranking.",
 )
 _describe(MessageRole, "Author of a message.", ASSISTANT="The model.", USER="A person or API client.")
 _describe(

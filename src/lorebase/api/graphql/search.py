@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Self
 
 import strawberry
 from strawberry import UNSET
+from strawberry.types.nodes import SelectedField, Selection
 
 from lorebase.api.graphql.chunks import Chunk
 from lorebase.api.graphql.context import Context, Info
 from lorebase.api.graphql.cursors import OffsetCursors
 from lorebase.api.graphql.directives import Cost
 from lorebase.api.graphql.embeddings import EmbeddingIndex
-from lorebase.api.graphql.enums import SearchMode
+from lorebase.api.graphql.enums import SearchMode, SearchPart
 from lorebase.api.graphql.fields import computed
 from lorebase.api.graphql.filters import SearchFilter, read_filter
 from lorebase.api.graphql.nodes import read_id
@@ -77,6 +78,9 @@ class SearchHit:
     """A passage that was found."""
 
     chunk: Chunk = strawberry.field(description="The passage.")
+    copies: int = strawberry.field(
+        description="Passages with the same headings and words that were met and left out for this one."
+    )
     explanation: SearchExplanation = strawberry.field(description="How the hit got its place.")
     highlights: list[TextRange] = strawberry.field(
         description="Matched words of the passage, as offsets into its text."
@@ -91,6 +95,7 @@ class SearchHit:
         """Shows a hit."""
         return cls(
             chunk=chunk,
+            copies=value.copies,
             explanation=SearchExplanation.from_value(value.explanation),
             highlights=[TextRange.from_value(place) for place in value.highlights],
             score=value.score,
@@ -129,6 +134,9 @@ class SearchHitEdge:
 class SearchHitConnection:
     """What a search found."""
 
+    degraded: list[SearchPart] = strawberry.field(
+        description="Parts of the search that failed or ran out of time and were left out, as a rule none."
+    )
     edges: list[SearchHitEdge] = strawberry.field(description="The page, with cursors.")
     nodes: list[SearchHit] = strawberry.field(description="The page, without cursors.")
     page_info: PageInfo = strawberry.field(description="Position of the page in the list.")
@@ -146,6 +154,10 @@ class SearchHitConnection:
 class SearchInput:
     """What to find and how."""
 
+    collapse_copies: bool = strawberry.field(
+        description="Whether passages with the same headings and words are shown once, as answers always do.",
+        default=False,
+    )
     filter: SearchFilter | None = strawberry.field(
         description="Conditions on what may be found.", default=UNSET
     )
@@ -154,6 +166,11 @@ class SearchInput:
     )
     min_score: float | None = strawberry.field(
         description="Drop hits whose cosine similarity is below this.", default=None
+    )
+    mmr_lambda: float | None = strawberry.field(
+        description="Spreads the first 50 hits by maximal marginal relevance: 1 keeps them in order, 0 wants"
+        " nothing but difference; no spreading when absent.",
+        default=None,
     )
     mode: SearchMode = strawberry.field(description="How candidates are found.", default=SearchMode.HYBRID)
     query: str = strawberry.field(description="The question or words, at most 2000 characters.")
@@ -174,7 +191,17 @@ class SearchInput:
             filter=read_filter(context, self.filter, filters.SearchFilter, (*path, "filter")),
             min_score=self.min_score,
             rerank=self.rerank,
+            collapse_copies=self.collapse_copies,
+            mmr_lambda=self.mmr_lambda,
         )
+
+
+def asks_for(name: str, selections: Iterable[Selection]) -> bool:
+    """Whether a field of that name is selected anywhere below, fragments included."""
+    return any(
+        (isinstance(each, SelectedField) and each.name == name) or asks_for(name, each.selections)
+        for each in selections
+    )
 
 
 Wanted = Annotated[SearchInput, strawberry.argument(name="input", description="What to find and how.")]
@@ -200,6 +227,7 @@ async def show_result(
         has_previous_page=offset > 0,
     )
     return SearchHitConnection(
+        degraded=list(result.degraded),
         edges=edges,
         nodes=[hit for _, hit in hits],
         page_info=page_info,
@@ -223,5 +251,6 @@ class SearchQueries:
         cursors = search_cursors(context, request)
         offset = cursors.read(after) if after else 0
         page = request.model_copy(update={"limit": first, "offset": offset})
-        result = await context.services.search.search(context.principal, page)
+        highlighted = asks_for("highlights", info.selected_fields)
+        result = await context.services.search.search(context.principal, page, highlighted=highlighted)
         return await show_result(context, result, offset, cursors)

@@ -17,8 +17,10 @@ from lorebase.schemas.workspaces import Principal
 class Searches(Protocol):
     """Retrieval."""
 
-    async def search(self, principal: Principal, request: SearchRequest, /) -> SearchResult:
-        """A page of hits."""
+    async def search(
+        self, principal: Principal, request: SearchRequest, /, *, highlighted: bool = True
+    ) -> SearchResult:
+        """A page of hits, with the matched words when they are wanted."""
         ...
 
 
