@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -8,6 +10,10 @@ from tests.stack import running_stack  # noqa: F401
 # The machine is shared and noisy: no property is a statement about time.
 settings.register_profile("lorebase", deadline=None)
 settings.load_profile("lorebase")
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and what they start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first test that asks for the stack also waits for its start.
 STACK_TEST_SECONDS = 300
