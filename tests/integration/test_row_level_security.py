@@ -19,6 +19,7 @@ from lorebase.schemas.answers import MessageRole
 from lorebase.schemas.jobs import JobError, JobLane
 from lorebase.schemas.pagination import PageRequest
 from lorebase.schemas.search import KeywordPosting, KeywordQuery
+from tests.contracts.evaluations_contract import Place, a_case, a_result, add_run, add_set
 from tests.integration.database import (  # noqa: F401
     DatabaseUrls,
     connect,
@@ -120,6 +121,10 @@ async def fill(at: Neighbours, tenant: Tenant) -> dict[str, UUID]:
         await uow.conversations.add_message(shown)
         await uow.answers.add(answer(started, shown.id, work.id, id=answer_id))
         await uow.idempotency.claim(tenant.workspace_id, "key", "m", b"f")
+        measured = await add_set(uow, Place(tenant.workspace_id, tenant.knowledge_base_id, tenant.index_id))
+        await uow.evaluations.add_cases(measured.id, [case := a_case(1)])
+        run = await add_run(uow, measured, tenant.index_id)
+        await uow.evaluations.add_results(run.id, [a_result(case)])
         key = await uow.workspaces.add_key("k", "lb_", tenant.workspace_id.bytes * 2, frozenset(), None)
         await uow.commit()
     user = new_id()
@@ -388,7 +393,7 @@ async def test_the_login_has_the_system_roles_rights_only_where_it_asks_for_them
     await fill(neighbours, neighbours.mine)
     count = "SELECT count(*) AS jobs FROM jobs"
     assert await neighbours.login.fetchval(count) == 0
-    assert [row["jobs"] for row in await neighbours.as_system(count)] == [1]
+    assert [row["jobs"] for row in await neighbours.as_system(count)] == [2]
     assert await neighbours.login.fetchval(count) == 0
     assert await neighbours.login.fetchval("SELECT current_user") == "lorebase_app"
 
