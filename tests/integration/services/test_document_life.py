@@ -21,7 +21,7 @@ from lorebase.models.jobs import jobs
 from lorebase.repositories.database import create_engine, create_owner_engine
 from lorebase.repositories.sql.document_rows import DOCUMENT_COLUMNS, document_of
 from lorebase.repositories.sql.job_rows import JOB_COLUMNS, job_of
-from lorebase.repositories.sql.values import build
+from lorebase.repositories.sql.receipt_rows import RECEIPT_COLUMNS, receipt_of
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.documents import DeletionReceipt, Document
 from lorebase.schemas.jobs import Job
@@ -60,9 +60,9 @@ class SqlLedger:
         return str(row.text)
 
     async def receipt(self, document_id: UUID) -> DeletionReceipt:
-        wanted = select(deletion_receipts).where(deletion_receipts.c.document_id == document_id)
+        wanted = select(*RECEIPT_COLUMNS).where(deletion_receipts.c.document_id == document_id)
         [row] = await self._rows(wanted)
-        return build(DeletionReceipt, row)
+        return receipt_of(row)
 
     async def blob_keys(self) -> set[str]:
         return {row.blob_key for row in await self._rows(select(document_versions.c.blob_key))}
