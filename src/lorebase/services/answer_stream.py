@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from lorebase.core.errors import ErrorCode, Unavailable
+from lorebase.core.tasks import uninterrupted
 from lorebase.ports.clock import Clock
 from lorebase.ports.event_stream import EventStream
 from lorebase.schemas.events import TERMINAL_EVENTS, AnswerDeltaEvent, StreamEvent, StreamResetEvent
@@ -72,9 +73,11 @@ class AnswerStream:
             await self.flush()
 
     async def flush(self) -> None:
-        """Sends the text that waits."""
-        if not self._buffer:
-            return
+        """Sends the text that waits. A cancel waits for it, or nobody would know whether it was sent."""
+        if self._buffer:
+            await uninterrupted(self._send_waiting())
+
+    async def _send_waiting(self) -> None:
         delta = AnswerDeltaEvent(text=self._buffer, offset=len(self.text))
         self.text += self._buffer
         self._buffer = ""

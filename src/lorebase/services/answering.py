@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 from lorebase.core.config import Settings
 from lorebase.core.errors import BadInput, Conflict, LeaseLost, NotFound, Permanent, Transient, Unavailable
+from lorebase.core.tasks import uninterrupted
 from lorebase.ports.chat_model import ChatModel
 from lorebase.ports.clock import Clock
 from lorebase.ports.event_stream import EventStream
@@ -119,7 +120,7 @@ class AnswerHandler:
             ended = await _to_its_end(self._finish(job, draft))
         finally:
             if ended is None:
-                await self._keep(job, draft.cut_short())
+                await uninterrupted(self._keep(job, draft.cut_short()))
         return ended
 
     async def _retrieve(self, draft: AnswerDraft, control: JobControl) -> None:

@@ -86,6 +86,8 @@ class StreamReader:
         lost = self.position
         tail = await self._streams.tail(self._subject.name)
         self.exists = tail is not None
+        if tail is not None and lost is None and await self._begins():
+            return None
         if tail is None:
             self.position = None
             place = lost and lost.model_copy(update={"epoch": NOWHERE})
@@ -96,6 +98,10 @@ class StreamReader:
         if place is None:
             return None
         return self._made(place, StreamResetEvent(subject_id=self._subject.name.id))
+
+    async def _begins(self) -> bool:
+        """Whether it has its first event: then it was not lost, but began since it was read."""
+        return await self._streams.read(self._subject.name, None, 1) is not None
 
     def _made(self, position: StreamPosition, event: StreamEvent) -> StoredEvent:
         now: datetime = self._clock.now()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
 from lorebase.core.errors import Conflict, ErrorCode, Permanent, Transient
 from lorebase.schemas.answers import AnswerStatus, FinishReason
-from lorebase.schemas.events import AnswerCompletedEvent, AnswerFailedEvent
+from lorebase.schemas.events import AnswerCompletedEvent, AnswerFailedEvent, StreamEvent, StreamName
 from lorebase.schemas.jobs import JobStatus
 from tests.factories import add_tenant, make_settings
-from tests.fakes.answer_stage import AnswerStage
+from tests.fakes.answer_stage import AnswerStage, joined
+from tests.fakes.event_stream import FakeEventStream
 from tests.fakes.world import World
 from tests.unit.services.test_answer_recovery import (
     LEASE_SECONDS,
@@ -129,3 +133,38 @@ async def test_an_answer_is_not_retried_once_it_ended(stage: AnswerStage) -> Non
         await stage.world.jobs.retry(stage.tenant.principal, asked.answer.job_id)
     assert (await stage.job(asked)).status is JobStatus.CANCELLED
     assert await stage.told(asked) == events
+
+
+class FarStream(FakeEventStream):
+    """A store of events behind a network: it writes in the middle of the time that a call takes."""
+
+    async def append(
+        self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
+    ) -> int:
+        await asyncio.sleep(0)
+        sequence = await super().append(name, events, fence=fence, floor=floor)
+        await asyncio.sleep(0)
+        return sequence
+
+
+async def test_a_worker_stopped_at_any_moment_has_kept_what_was_streamed_and_nothing_else(
+    stage: AnswerStage,
+) -> None:
+    far = AnswerStage(stage.world, stage.tenant, streams=FarStream(stage.world.clock))
+    far.model.scripts = [[*SENTENCE[:5], Transient("busy")] for _ in range(400)]
+    half = set()
+    for turns in range(400):
+        asked = await far.ask()
+        running = asyncio.create_task(far.runner().run(asked.answer.job_id))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running])
+        text = (await far.answer(asked)).text
+        assert joined(await far.events(asked)) == text, turns
+        half.add(text)
+        if not running.cancelled():
+            break
+    assert running.done()
+    assert not running.cancelled()
+    assert len(half) > 2

@@ -35,6 +35,8 @@ from lorebase.schemas.jobs import Job, JobKind
 from lorebase.schemas.search import SearchRequest
 from lorebase.schemas.workspaces import ApiScope
 from lorebase.services.job_events import JobEvents, stream_of, workspace_stream_of
+from lorebase.services.stream_reader import StreamReader
+from lorebase.services.stream_subjects import AnswerSubject
 from lorebase.services.streams import StreamService
 from tests.factories import Tenant, make_principal
 from tests.fakes.clock import START
@@ -438,3 +440,20 @@ async def test_a_closed_subscription_leaves_nothing_running(world: World, tenant
         reading.cancel()
         await asyncio.wait({reading})
     assert asyncio.all_tasks() == before
+
+
+class BeginsMeanwhile(FakeEventStream):
+    """A stream whose first event comes between two questions of its reader."""
+
+    async def tail(self, name: StreamName) -> StreamPosition | None:
+        if await super().tail(name) is None:
+            await self.append(name, [AnswerStartedEvent(answer_id=name.id)])
+        return await super().tail(name)
+
+
+async def test_who_comes_as_a_stream_begins_is_not_told_that_it_was_lost(world: World) -> None:
+    streams = BeginsMeanwhile(world.clock)
+    subject = AnswerSubject(world.units, new_id(), new_id())
+    reader = StreamReader(subject, streams, world.clock, None, replay_last=True)
+    assert [event.event.type for event in await all_of(reader.catch_up())] == ["AnswerStarted"]
+    assert reader.exists
