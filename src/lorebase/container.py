@@ -17,6 +17,7 @@ from lorebase.clients.openai_chat import OpenAIChatModel
 from lorebase.clients.openai_connection import LOCAL_PROVIDER, REMOTE_PROVIDER, ModelConnections
 from lorebase.clients.openai_embedder import OpenAIEmbedder
 from lorebase.clients.parsing.subprocess_parser import SubprocessParser, limits_of
+from lorebase.clients.profile_file import read_profiles
 from lorebase.clients.prompt_templates import FilePromptTemplates
 from lorebase.clients.redis_rate_limiter import RedisRateLimiter
 from lorebase.clients.redis_streams import RedisEventStream
@@ -60,10 +61,12 @@ from lorebase.services.jobs import JobService
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
+from lorebase.services.query_expansion import QueryExpander
 from lorebase.services.rate_limits import RateLimitService
 from lorebase.services.reconciliation import Reconciler
 from lorebase.services.reindexing import ReindexHandler
 from lorebase.services.retention import RetentionService
+from lorebase.services.retrieval_profiles import RetrievalProfiles
 from lorebase.services.search import SearchService
 from lorebase.services.streams import StreamService
 from lorebase.services.workspaces import WorkspaceService
@@ -84,6 +87,7 @@ class Container:
     documents: DocumentService
     contents: ContentService
     jobs: JobService
+    profiles: RetrievalProfiles
     search: SearchService
     answers: AnswerService
     evaluations: EvaluationService
@@ -111,6 +115,7 @@ class _Resources:
     chat: ChatModel
     templates: FilePromptTemplates
     analyser: KeywordAnalyser
+    profiles: RetrievalProfiles
     search: SearchService
 
 
@@ -172,6 +177,7 @@ async def open_registry(settings: Settings) -> AsyncIterator[EmbeddingRegistrySe
 
 
 async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resources:
+    profiles = RetrievalProfiles(settings, read_profiles(settings.retrieval_profiles))
     engine = create_engine(_required(settings.database_url, "LOREBASE_DATABASE_URL"), settings)
     stack.push_async_callback(engine.dispose)
     await check_login_role(engine)
@@ -191,6 +197,7 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
         stack.push_async_callback(reranker.close)
     templates = FilePromptTemplates()
     embedder = OpenAIEmbedder(connections=connections, batch_size=settings.embedding_batch_size)
+    chat = _chat(settings, connections, templates)
     return _Resources(
         settings=settings,
         clock=clock,
@@ -202,11 +209,19 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
         events=JobEvents(streams),
         index=index,
         embedder=embedder,
-        chat=_chat(settings, connections, templates),
+        chat=chat,
         templates=templates,
         analyser=KeywordAnalyser(),
+        profiles=profiles,
         search=SearchService(
-            units=units, embedder=embedder, index=index, settings=settings, clock=clock, reranker=reranker
+            units=units,
+            embedder=embedder,
+            index=index,
+            settings=settings,
+            clock=clock,
+            reranker=reranker,
+            profiles=profiles,
+            expander=QueryExpander(chat=chat, templates=templates, settings=settings),
         ),
     )
 
@@ -214,7 +229,7 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
 def _chat(
     settings: Settings, connections: ModelConnections, templates: FilePromptTemplates
 ) -> OpenAIChatModel:
-    remote = settings.chat_model is not None
+    remote = settings.generates
     return OpenAIChatModel(
         connections=connections,
         templates=templates,
@@ -315,10 +330,23 @@ def _build(parts: _Resources) -> Container:
         ),
         contents=ContentService(units=units, blobs=parts.blobs),
         jobs=JobService(units=units, queue=queue, events=events),
+        profiles=parts.profiles,
         search=parts.search,
-        answers=AnswerService(units=units, queue=queue, events=events, settings=settings, clock=clock),
+        answers=AnswerService(
+            units=units,
+            queue=queue,
+            events=events,
+            settings=settings,
+            clock=clock,
+            profiles=parts.profiles,
+        ),
         evaluations=EvaluationService(
-            units=units, queue=queue, events=events, clock=clock, settings=settings
+            units=units,
+            queue=queue,
+            events=events,
+            clock=clock,
+            settings=settings,
+            profiles=parts.profiles,
         ),
         streams=StreamService(units=units, streams=parts.streams, clock=clock, settings=settings),
         health=_health(parts),

@@ -99,6 +99,15 @@ class ModelSettings(_Group):
     rerank_candidates: Annotated[int, Field(ge=2, le=1000)] = Field(
         50, description="How many of the first hits it sorts anew."
     )
+    retrieval_profiles: Path | None = Field(
+        None, description="TOML file of your own retrieval profiles, beside those built in."
+    )
+    expansion_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        5.0, description="Patience with the chat model that rewrites a query, all tries together."
+    )
+    expansion_max_tokens: Annotated[int, Field(ge=16)] = Field(
+        512, description="Tokens that it may make at a time; an unreadable completion is repaired once."
+    )
     model_timeout_seconds: float = 30.0
     model_retry_seconds: float = Field(60.0, description="How long backoff keeps trying one model call.")
 
@@ -259,6 +268,11 @@ class Settings(
         if (self.rerank_url is None) != (self.rerank_model is None):
             raise ValueError("LOREBASE_RERANK_URL and LOREBASE_RERANK_MODEL go together.")
         return self
+
+    @property
+    def generates(self) -> bool:
+        """Whether the chat model follows instructions; the local one quotes and nothing else."""
+        return self.chat_model is not None
 
     @property
     def reranks(self) -> bool:

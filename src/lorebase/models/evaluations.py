@@ -59,6 +59,7 @@ evaluation_runs = Table(
     Column("index_id", Uuid, nullable=False),
     Column("job_id", Uuid, nullable=False),
     Column("mode", Text, nullable=False),
+    Column("profile", Text),
     Column("compare_with_run_id", Uuid),
     Column("metrics", JSONB(none_as_null=True)),
     *timestamps(),

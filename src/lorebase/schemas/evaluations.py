@@ -65,11 +65,12 @@ class EvaluationSet(Value):
 
 
 class RunEvaluation(Value):
-    """A measurement to make, of the active index unless another is named."""
+    """A measurement to make, of the active index unless another is named, by a retrieval profile or none."""
 
     set_id: UUID
     index_id: UUID | None = None
     mode: SearchMode = SearchMode.HYBRID
+    profile: str | None = None
     compare_with_run_id: UUID | None = None
     idempotency_key: str | None = None
 
@@ -109,7 +110,10 @@ class EvaluationMetrics(Value):
 
 
 class EvaluationRun(Value):
-    """One measurement of a set against an index; `metrics` is None until it is complete."""
+    """One measurement of a set against an index; `metrics` is None until it is complete.
+
+    `profile` is a retrieval profile with its version; None for plain searches.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -118,6 +122,7 @@ class EvaluationRun(Value):
     index_id: UUID
     job_id: UUID
     mode: SearchMode
+    profile: str | None = None
     compare_with_run_id: UUID | None
     metrics: EvaluationMetrics | None
     created_at: datetime

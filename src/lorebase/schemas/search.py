@@ -12,6 +12,8 @@ from pydantic import Field, JsonValue
 from lorebase.schemas.base import Value
 from lorebase.schemas.filters import SearchFilter
 
+DEFAULT_PROFILE = "default@1"
+
 
 class SearchMode(StrEnum):
     """How candidates are found."""
@@ -24,15 +26,40 @@ class SearchMode(StrEnum):
 class SearchPart(StrEnum):
     """A part of a search that may be left out."""
 
+    EXPANSION = "EXPANSION"
     KEYWORD = "KEYWORD"
     RERANK = "RERANK"
+
+
+class QueryKind(StrEnum):
+    """Where a query that was searched came from."""
+
+    ORIGINAL = "ORIGINAL"
+    REWRITTEN = "REWRITTEN"
+    VARIANT = "VARIANT"
+    HYPOTHETICAL = "HYPOTHETICAL"
+
+
+class SearchedQuery(Value):
+    """A text that was really searched for."""
+
+    kind: QueryKind
+    text: str
+
+
+class Expansion(Value):
+    """What a chat model made of a query, or that it failed to; later pages of a search use it again."""
+
+    texts: tuple[str, ...] = ()
+    failed: bool = False
 
 
 class SearchRequest(Value):
     """How to retrieve. `offset` skips hits of the pinned result order; `limit` is the page size.
 
     `mmr_lambda` spreads the first hits by maximal marginal relevance: 1 keeps the order, 0 wants difference
-    alone, None does nothing.
+    alone, None does nothing. `profile` names a retrieval profile, which decides what is left at its default
+    here. `expansion` is that of the first page, for the pages after it.
     """
 
     knowledge_base_ids: tuple[UUID, ...]
@@ -43,6 +70,8 @@ class SearchRequest(Value):
     rerank: bool | None = None
     collapse_copies: bool = False
     mmr_lambda: float | None = None
+    profile: str | None = None
+    expansion: Expansion | None = None
     limit: int = 10
     offset: int = 0
 
@@ -63,12 +92,19 @@ class SearchScores(Value):
 
 
 class SearchExplanation(Value):
-    """Ranks by step, from 1; None where the step did not find or rank the passage."""
+    """Ranks by step, from 1; None where the step did not find or rank the passage.
+
+    Then how the whole search was done: by which profile, for which queries, and without which parts. Of hits
+    that were kept before there were profiles the queries are not known.
+    """
 
     fused_rank: int
     vector_rank: int | None = None
     keyword_rank: int | None = None
     rerank_rank: int | None = None
+    profile: str = DEFAULT_PROFILE
+    queries: tuple[SearchedQuery, ...] = ()
+    degraded: tuple[SearchPart, ...] = ()
 
 
 class SearchHit(Value):
@@ -90,7 +126,8 @@ class SearchHit(Value):
 class SearchResult(Value):
     """A page of hits in order, whether more follow, the indexes that answered and the milliseconds spent.
 
-    `degraded` names what had to be left out (for example the keyword leg after a timeout).
+    `degraded` names what had to be left out (for example the keyword leg after a timeout). `expansion` is for
+    the requests of later pages; None when the profile makes none.
     """
 
     hits: tuple[SearchHit, ...]
@@ -98,6 +135,9 @@ class SearchResult(Value):
     index_ids: tuple[UUID, ...]
     took_ms: int
     degraded: tuple[SearchPart, ...] = ()
+    profile: str = DEFAULT_PROFILE
+    queries: tuple[SearchedQuery, ...] = ()
+    expansion: Expansion | None = None
 
 
 class ScoredChunk(Value):

@@ -15,6 +15,7 @@ from lorebase.schemas.answers import Answer, AnswerStatus, Ask, Asked, Conversat
 from lorebase.schemas.jobs import Job, JobKind, JobLane, JobSubjectType, NewJob
 from lorebase.schemas.search import SearchRequest
 from lorebase.services.answer_retrieval import check_retrieval
+from lorebase.services.retrieval_profiles import RetrievalProfiles
 from lorebase.services.text_rules import refuse_unstorable, tidied
 
 TITLE_CHARACTERS = 80
@@ -36,7 +37,7 @@ def checked(command: Ask, settings: Settings) -> Ask:
 
 
 async def accept_question(
-    uow: UnitOfWork, command: Ask, now: datetime, settings: Settings
+    uow: UnitOfWork, command: Ask, now: datetime, settings: Settings, profiles: RetrievalProfiles
 ) -> tuple[Asked, Job]:
     """Adds everything that a worker needs; the caller commits."""
     if await uow.jobs.count_open() >= settings.open_jobs_maximum:
@@ -46,7 +47,7 @@ async def accept_question(
         )
     conversation = await _conversation(uow, command, now)
     retrieval = _retrieval(command, conversation)
-    await check_retrieval(uow, retrieval, command.question, settings)
+    await check_retrieval(uow, retrieval, command.question, settings, profiles)
     if command.conversation_id is None:
         await uow.conversations.add(conversation)
     answer_id = new_id()

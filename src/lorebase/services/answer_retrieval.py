@@ -10,6 +10,7 @@ from lorebase.core.errors import BadInput, NotFound
 from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.schemas.search import SearchRequest
 from lorebase.services.filter_rules import validate
+from lorebase.services.retrieval_profiles import RetrievalProfiles
 from lorebase.services.search_rules import KNOWLEDGE_BASES_MAXIMUM, check_request
 
 FIELD = ("input", "retrieval")
@@ -31,11 +32,14 @@ def retrieval_request(given: SearchRequest, question: str, settings: Settings) -
     )
 
 
-async def check_retrieval(uow: UnitOfWork, given: SearchRequest, question: str, settings: Settings) -> None:
+async def check_retrieval(
+    uow: UnitOfWork, given: SearchRequest, question: str, settings: Settings, profiles: RetrievalProfiles
+) -> None:
     """Refuses now what a worker could only fail at later: BadInput, NotFound, with the field."""
     await check_knowledge_bases(uow, given.knowledge_base_ids)
     try:
-        check_request(retrieval_request(given, question, settings), settings)
+        _, applied = profiles.applied(retrieval_request(given, question, settings))
+        check_request(applied, settings)
     except BadInput as error:
         raise BadInput(error.message, code=error.code, field=[*FIELD, *(error.field or [])]) from error
     if given.filter is not None:

@@ -21,6 +21,7 @@ from lorebase.services.idempotency import Replay, kept_id
 from lorebase.services.job_events import JobEvents
 from lorebase.services.job_notices import JobNotices
 from lorebase.services.job_subjects import note_cancelled
+from lorebase.services.retrieval_profiles import RetrievalProfiles
 
 
 class AnswerService:
@@ -34,11 +35,14 @@ class AnswerService:
         events: JobEvents,
         settings: Settings,
         clock: Clock,
+        profiles: RetrievalProfiles | None = None,
     ) -> None:
+        """Without `profiles` those built in can be chosen."""
         self._units = units
         self._notices = JobNotices(queue=queue, events=events)
         self._settings = settings
         self._clock = clock
+        self._profiles = profiles or RetrievalProfiles(settings)
 
     async def ask(self, principal: Principal, command: Ask) -> Asked:
         """Persists the question and queues its answer.
@@ -53,7 +57,9 @@ class AnswerService:
             kept = await replay.earlier()
             if kept is not None:
                 return await _asked_before(uow, kept_id(kept, "answer_id"), kept_id(kept, "message_id"))
-            asked, job = await accept_question(uow, command, self._clock.now(), self._settings)
+            asked, job = await accept_question(
+                uow, command, self._clock.now(), self._settings, self._profiles
+            )
             await replay.keep(answer_id=asked.answer.id, message_id=asked.message.id)
             await uow.commit()
         await self._notices.send(added=[job])

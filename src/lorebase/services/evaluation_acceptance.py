@@ -12,10 +12,12 @@ from lorebase.core.logging import current_trace_id
 from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.schemas.evaluations import EvaluationRun, EvaluationSet, RunEvaluation
 from lorebase.schemas.jobs import Job, JobKind, JobLane, JobSubjectType, NewJob
+from lorebase.schemas.search import SearchRequest
+from lorebase.services.retrieval_profiles import RetrievalProfiles
 
 
 async def accept_run(
-    uow: UnitOfWork, command: RunEvaluation, now: datetime, settings: Settings
+    uow: UnitOfWork, command: RunEvaluation, now: datetime, settings: Settings, profiles: RetrievalProfiles
 ) -> tuple[EvaluationRun, Job]:
     """Adds everything that a worker needs; the caller commits."""
     if await uow.jobs.count_open() >= settings.open_jobs_maximum:
@@ -25,6 +27,7 @@ async def accept_run(
     measured = await uow.evaluations.get_set(command.set_id, lock=True)
     await _check_baseline(uow, command, measured)
     index_id = await _index(uow, command, measured)
+    searched = _searched(command, measured, profiles)
     run_id = new_id()
     job = await uow.jobs.add(_job(run_id, measured.knowledge_base_id))
     run = EvaluationRun(
@@ -34,7 +37,8 @@ async def accept_run(
         knowledge_base_id=measured.knowledge_base_id,
         index_id=index_id,
         job_id=job.id,
-        mode=command.mode,
+        mode=searched.mode,
+        profile=searched.profile,
         compare_with_run_id=command.compare_with_run_id,
         metrics=None,
         created_at=now,
@@ -62,6 +66,15 @@ async def _index(uow: UnitOfWork, command: RunEvaluation, measured: EvaluationSe
     if command.index_id not in {index.id for index in kept}:
         raise NotFound("The knowledge base has no such index.", field=["indexId"])
     return command.index_id
+
+
+def _searched(command: RunEvaluation, measured: EvaluationSet, profiles: RetrievalProfiles) -> SearchRequest:
+    """How each question is searched: by the version of the profile that is the newest now."""
+    request = SearchRequest(
+        knowledge_base_ids=(measured.knowledge_base_id,), query="", mode=command.mode, profile=command.profile
+    )
+    profile, applied = profiles.applied(request)
+    return applied.model_copy(update={"profile": profile.key if command.profile else None})
 
 
 def _job(run_id: UUID, knowledge_base_id: UUID) -> NewJob:

@@ -83,10 +83,16 @@ class EvaluationHandler:
         """The first documents of the order, each where its best passage stands."""
         found: dict[UUID, None] = {}
         request = SearchRequest(
-            knowledge_base_ids=(run.knowledge_base_id,), query=query, mode=run.mode, limit=self._page
+            knowledge_base_ids=(run.knowledge_base_id,),
+            query=query,
+            mode=run.mode,
+            profile=run.profile,
+            limit=self._page,
         )
         for offset in range(0, OFFSET_MAXIMUM, self._page):
             page = await self._whole_result(run, request.model_copy(update={"offset": offset}))
+            # One expansion for all pages: a second one would cut them from another order.
+            request = request.model_copy(update={"expansion": page.expansion})
             found |= dict.fromkeys(hit.document_id for hit in page.hits)
             if len(found) >= RANKED or not page.has_next:
                 break

@@ -29,6 +29,7 @@ from lorebase.services.evaluation_rules import checked_cases, numbered_cases
 from lorebase.services.idempotency import Replay, kept_id
 from lorebase.services.job_events import JobEvents
 from lorebase.services.job_notices import JobNotices
+from lorebase.services.retrieval_profiles import RetrievalProfiles
 from lorebase.services.workspaces import checked_name
 
 
@@ -43,11 +44,14 @@ class EvaluationService:
         events: JobEvents,
         clock: Clock,
         settings: Settings,
+        profiles: RetrievalProfiles | None = None,
     ) -> None:
+        """Without `profiles` those built in can be measured."""
         self._units = units
         self._notices = JobNotices(queue=queue, events=events)
         self._clock = clock
         self._settings = settings
+        self._profiles = profiles or RetrievalProfiles(settings)
 
     async def create_set(self, principal: Principal, command: CreateEvaluationSet) -> EvaluationSet:
         """Keeps questions with their relevant documents, which need not exist yet.
@@ -121,14 +125,15 @@ class EvaluationService:
         """Queues a measurement.
 
         NotFound for the set, for an index that is not one of its knowledge base, and for a run to compare
-        with that is not there; BadInput for a run of another set; LimitExceeded with too many open jobs.
+        with that is not there; BadInput for a run of another set and for a profile that cannot be used here;
+        LimitExceeded with too many open jobs.
         """
         require(principal, ApiScope.ADMIN)
         async with self._units.for_workspace(principal.workspace_id) as uow:
             replay = Replay(uow, principal, "runEvaluation", command.idempotency_key, command)
             if (kept := await replay.earlier()) is not None:
                 return await uow.evaluations.get_run(kept_id(kept, "run_id"))
-            run, job = await accept_run(uow, command, self._clock.now(), self._settings)
+            run, job = await accept_run(uow, command, self._clock.now(), self._settings, self._profiles)
             await replay.keep(run_id=run.id)
             await uow.commit()
         await self._notices.send(added=[job])

@@ -13,6 +13,9 @@ from uuid import UUID
 
 from lorebase.schemas.search import ScoredChunk
 
+# How little the first ranks stand out; the value of the paper.
+_RANK_CONSTANT = 60
+
 
 @dataclass(frozen=True)
 class FusedCandidate:
@@ -73,6 +76,34 @@ def fuse(vector: Leg, keyword: Leg, vector_weight: float) -> list[FusedCandidate
         for chunk_id in vector.scores.keys() | keyword.scores.keys()
     ]
     return sorted(fused, key=lambda candidate: (-candidate.score, candidate.chunk_id))
+
+
+def fuse_by_rank(lists: Sequence[Sequence[FusedCandidate]], weights: Sequence[float]) -> list[FusedCandidate]:
+    """One order of what several queries found: reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009).
+
+    Each list weighs what `weights` says. A candidate keeps its best score and rank of each leg. Scores of
+    different queries are not comparable, so only ranks count; equal ones stand in the order of their ids.
+    """
+    found: dict[UUID, list[FusedCandidate]] = {}
+    scores: dict[UUID, float] = {}
+    for candidates, weight in zip(lists, weights, strict=True):
+        for rank, candidate in enumerate(candidates, start=1):
+            found.setdefault(candidate.chunk_id, []).append(candidate)
+            gain = weight / (_RANK_CONSTANT + rank)
+            scores[candidate.chunk_id] = scores.get(candidate.chunk_id, 0.0) + gain
+    merged = [_best(same, scores[chunk_id]) for chunk_id, same in found.items()]
+    return sorted(merged, key=lambda candidate: (-candidate.score, candidate.chunk_id))
+
+
+def _best(same: Sequence[FusedCandidate], score: float) -> FusedCandidate:
+    return FusedCandidate(
+        chunk_id=same[0].chunk_id,
+        score=score,
+        vector_score=max((c.vector_score for c in same if c.vector_score is not None), default=None),
+        keyword_score=max((c.keyword_score for c in same if c.keyword_score is not None), default=None),
+        vector_rank=min((c.vector_rank for c in same if c.vector_rank is not None), default=None),
+        keyword_rank=min((c.keyword_rank for c in same if c.keyword_rank is not None), default=None),
+    )
 
 
 def _ordered(found: Sequence[ScoredChunk]) -> list[ScoredChunk]:

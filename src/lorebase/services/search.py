@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 from lorebase.core.config import Settings
@@ -13,16 +14,27 @@ from lorebase.ports.clock import Clock
 from lorebase.ports.embedder import Embedder
 from lorebase.ports.reranker import Reranker
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
-from lorebase.schemas.search import SearchMode, SearchPart, SearchRequest, SearchResult
+from lorebase.schemas.retrieval_profiles import ExpansionMethod, RetrievalProfile
+from lorebase.schemas.search import (
+    Expansion,
+    QueryKind,
+    SearchedQuery,
+    SearchMode,
+    SearchPart,
+    SearchRequest,
+    SearchResult,
+)
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require
-from lorebase.services.fusion import NOTHING, FusedCandidate, fuse, keyword_leg, vector_leg
+from lorebase.services.fusion import NOTHING, FusedCandidate, fuse, fuse_by_rank, keyword_leg, vector_leg
 from lorebase.services.highlights import Highlighter
 from lorebase.services.keyword_languages import main_script
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.model_languages import vector_weight
+from lorebase.services.query_expansion import QueryExpander, searched_queries
 from lorebase.services.reranking import reranked
-from lorebase.services.search_legs import Found, SearchLegs
+from lorebase.services.retrieval_profiles import RetrievalProfiles
+from lorebase.services.search_legs import Found, SearchLegs, Timings, run_all
 from lorebase.services.search_plan import SearchPlan, read_plan
 from lorebase.services.search_rules import check_request
 from lorebase.services.search_run import SearchRun
@@ -49,13 +61,18 @@ class SearchService:
         settings: Settings,
         clock: Clock,
         reranker: Reranker | None = None,
+        profiles: RetrievalProfiles | None = None,
+        expander: QueryExpander | None = None,
     ) -> None:
+        """Without `profiles` those built in are there; without an expander none that asks a chat model."""
         self._units = units
         self._embedder = embedder
         self._index = index
         self._settings = settings
         self._clock = clock
         self._reranker = reranker
+        self._profiles = profiles or RetrievalProfiles(settings)
+        self._expander = expander
         self._analyser = KeywordAnalyser()
 
     async def search(
@@ -65,7 +82,8 @@ class SearchService:
 
         Forbidden without READ; BadInput and NotFound as for `retrieve`; Unavailable with
         VECTOR_STORE_UNAVAILABLE or MODEL_UNAVAILABLE when the vector leg is wanted and cannot run. A keyword
-        leg out of time and a reranker that fails are left out and named in `degraded`.
+        leg out of time, a reranker that fails and a chat model that cannot expand the query are left out and
+        named in `degraded`.
         """
         require(principal, ApiScope.READ)
         return await self.retrieve(principal.workspace_id, request, highlighted=highlighted)
@@ -86,10 +104,13 @@ class SearchService:
         BadInput for a request that breaks a rule, NotFound for a knowledge base that is not in the workspace.
         """
         started = self._clock.monotonic()
+        profile, request = self._profiles.applied(request)
         check_request(request, self._settings)
         async with self._units.for_workspace(workspace_id) as uow:
             plan = await read_plan(uow, request, self._settings, index_id)
-        run = SearchRun(request, plan, self._legs(plan, request), self._pool(request))
+        timings = Timings()
+        expansion = await self._expansion(profile, request, plan, timings)
+        run = self._run(request, plan, profile, expansion or Expansion(), timings)
         await self._rank(run)
         await self._sort_anew(run)
         result = SearchResult(
@@ -98,21 +119,59 @@ class SearchService:
             index_ids=plan.index_ids,
             took_ms=round((self._clock.monotonic() - started) * 1000),
             degraded=tuple(run.degraded),
+            profile=profile.key,
+            queries=run.searched,
+            expansion=expansion,
         )
         _log(result, run)
         return result
 
-    def _legs(self, plan: SearchPlan, request: SearchRequest) -> SearchLegs:
+    async def _expansion(
+        self, profile: RetrievalProfile, request: SearchRequest, plan: SearchPlan, timings: Timings
+    ) -> Expansion | None:
+        """What the profile has a chat model add, made once for all pages; None when it asks none.
+
+        Where the filter leaves no document the model would be paid for nothing.
+        """
+        if profile.expansion is ExpansionMethod.NONE or plan.document_ids == ():
+            return None
+        if request.expansion is not None:
+            return request.expansion
+        if self._expander is None:
+            return Expansion(failed=True)
+        started = self._clock.monotonic()
+        try:
+            return await self._expander.expand(profile, request.query)
+        finally:
+            timings.add("expand", self._clock.monotonic() - started)
+
+    def _run(
+        self,
+        request: SearchRequest,
+        plan: SearchPlan,
+        profile: RetrievalProfile,
+        expansion: Expansion,
+        timings: Timings,
+    ) -> SearchRun:
+        queries = searched_queries(request.query, profile.expansion, expansion)
+        legs = tuple(self._legs(plan, query, request.mode, timings) for query in queries)
+        degraded = [SearchPart.EXPANSION] if expansion.failed else []
+        return SearchRun(request, plan, profile, legs, timings, self._pool(request), degraded=degraded)
+
+    def _legs(self, plan: SearchPlan, query: SearchedQuery, mode: SearchMode, timings: Timings) -> SearchLegs:
+        # The words of a passage that a model made up are nobody's: only its meaning is searched for.
+        made_up = query.kind is QueryKind.HYPOTHETICAL
         return SearchLegs(
             units=self._units,
             embedder=self._embedder,
             index=self._index,
             clock=self._clock,
             plan=plan,
-            query=request.query,
-            terms=self._analyser.query_terms(request.query),
-            mode=request.mode,
+            query=query,
+            terms=() if made_up else self._analyser.query_terms(query.text),
+            mode=SearchMode.VECTOR if made_up else mode,
             keyword_timeout_ms=self._settings.keyword_timeout_ms,
+            timings=timings,
         )
 
     async def _rank(self, run: SearchRun) -> None:
@@ -122,12 +181,12 @@ class SearchService:
         """
         depth = self._settings.search_candidates + 1
         while True:
-            found = await run.legs.run(depth)
+            found = await run_all(run.queries, depth)
             await self._verify(run, self._fused(found, run))
             if len(run.hits) >= run.wanted or _finds_no_more(found, run) or depth >= _DEPTH_MAXIMUM:
                 break
             depth = min(depth * _WIDER, _DEPTH_MAXIMUM)
-        if found.keyword is None:
+        if any(each.keyword is None for each in found):
             run.degraded.append(SearchPart.KEYWORD)
 
     async def _sort_anew(self, run: SearchRun) -> None:
@@ -148,7 +207,7 @@ class SearchService:
             _logger.warning("search goes without reranking", extra={"code": error.code.value})
             run.degraded.append(SearchPart.RERANK)
         finally:
-            run.legs.timings.add("rerank", self._clock.monotonic() - started)
+            run.timings.add("rerank", self._clock.monotonic() - started)
 
     def _pool(self, request: SearchRequest) -> int:
         """Hits that are sorted anew, whichever page is asked for."""
@@ -156,23 +215,38 @@ class SearchService:
         spreads = request.mmr_lambda is not None
         return max(self._settings.rerank_candidates if reranks else 0, _SPREAD_HITS if spreads else 0)
 
-    def _fused(self, found: Found, run: SearchRun) -> list[FusedCandidate]:
+    def _fused(self, found: Sequence[Found], run: SearchRun) -> list[FusedCandidate]:
         """Candidates in order, without those whose similarity is too low or unknown when that was asked."""
-        vector = vector_leg(found.vector) if found.vector else NOTHING
-        keyword = keyword_leg(found.keyword) if found.keyword else NOTHING
-        candidates = fuse(vector, keyword, self._vector_weight(found, run))
+        pairs = list(zip(run.queries, found, strict=True))
+        lists = [self._fused_legs(legs.query, each, run) for legs, each in pairs]
+        weights = [self._list_weight(legs.query, found[0], run) for legs, _ in pairs]
+        candidates = lists[0] if len(lists) == 1 else fuse_by_rank(lists, weights)
         least = run.request.min_score
         return [entry for entry in candidates if least is None or (entry.vector_score or -1.0) >= least]
 
-    def _vector_weight(self, found: Found, run: SearchRun) -> float:
-        request = run.request
-        if request.mode is not SearchMode.HYBRID:
-            return 1.0 if request.mode is SearchMode.VECTOR else 0.0
+    def _fused_legs(self, query: SearchedQuery, found: Found, run: SearchRun) -> list[FusedCandidate]:
+        vector = vector_leg(found.vector) if found.vector else NOTHING
+        keyword = keyword_leg(found.keyword) if found.keyword else NOTHING
+        alone = query.kind is QueryKind.HYPOTHETICAL
+        return fuse(vector, keyword, 1.0 if alone else self._vector_weight(query.text, found, run))
+
+    def _list_weight(self, query: SearchedQuery, original: Found, run: SearchRun) -> float:
+        """A whole query weighs 1, a passage that was made up what the vector leg of the original weighs."""
+        if query.kind is not QueryKind.HYPOTHETICAL:
+            return 1.0
+        return self._vector_weight(run.request.query, original, run)
+
+    def _vector_weight(self, text: str, found: Found, run: SearchRun) -> float:
+        mode = run.request.mode
+        if mode is not SearchMode.HYBRID:
+            return 1.0 if mode is SearchMode.VECTOR else 0.0
         if found.keyword is None:
             return 1.0
-        language = self._analyser.detect_language(request.query)
+        if run.profile.vector_weight is not None:
+            return run.profile.vector_weight
+        language = self._analyser.detect_language(text)
         models = (source.model for source in run.plan.sources)
-        return vector_weight(models, language, main_script(request.query))
+        return vector_weight(models, language, main_script(text))
 
     async def _verify(self, run: SearchRun, fused: list[FusedCandidate]) -> None:
         """Checks candidates in order, as many at a time as may be needed, until there are enough."""
@@ -186,25 +260,30 @@ class SearchService:
                 part = fresh[start : start + step]
                 ids = [entry.chunk_id for _, entry in part]
                 run.add(part, await uow.chunks.check(ids, run.plan.index_ids, run.request.filter))
-        run.legs.timings.add("check", self._clock.monotonic() - started)
+        run.timings.add("check", self._clock.monotonic() - started)
 
 
-def _finds_no_more(found: Found, run: SearchRun) -> bool:
+def _finds_no_more(found: Sequence[Found], run: SearchRun) -> bool:
     """Whether a wider round could add nothing."""
-    least = run.request.min_score
+    return all(_is_done(each, run.request.min_score) for each in found)
+
+
+def _is_done(found: Found, least: float | None) -> bool:
     if found.exhausted or least is None:
         return found.exhausted
     return all(not hits or any(hit.score < least for hit in hits) for hits in found.vector)
 
 
 def _log(result: SearchResult, run: SearchRun) -> None:
-    steps = {f"{step}_ms": round(value, 1) for step, value in run.legs.timings.milliseconds.items()}
-    for step, value in run.legs.timings.milliseconds.items():
+    steps = {f"{step}_ms": round(value, 1) for step, value in run.timings.milliseconds.items()}
+    for step, value in run.timings.milliseconds.items():
         SEARCH_SECONDS.labels(step).observe(value / 1000)
     SEARCH_SECONDS.labels("all").observe(result.took_ms / 1000)
     HITS_DROPPED.inc(run.dropped)
     facts = {
         "mode": run.request.mode.value,
+        "profile": result.profile,
+        "queries": len(result.queries),
         "knowledge_bases": len(run.plan.knowledge_base_ids),
         "filtered": run.request.filter is not None,
         "took_ms": result.took_ms,

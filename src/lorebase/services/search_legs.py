@@ -13,7 +13,7 @@ from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.clock import Clock
 from lorebase.ports.embedder import Embedder
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
-from lorebase.schemas.search import KeywordQuery, ScoredChunk, SearchMode, VectorQuery
+from lorebase.schemas.search import KeywordQuery, ScoredChunk, SearchedQuery, SearchMode, VectorQuery
 from lorebase.services.keywords import ANALYSER_VERSION
 from lorebase.services.search_plan import SearchPlan, VectorSource
 
@@ -44,7 +44,7 @@ class Found:
 
 
 class SearchLegs:
-    """The legs of one search; a second, wider round embeds nothing again."""
+    """The legs of one query of a search; a second, wider round embeds nothing again."""
 
     def __init__(
         self,
@@ -54,23 +54,24 @@ class SearchLegs:
         index: ChunkIndex,
         clock: Clock,
         plan: SearchPlan,
-        query: str,
+        query: SearchedQuery,
         terms: tuple[int, ...],
         mode: SearchMode,
         keyword_timeout_ms: int,
+        timings: Timings,
     ) -> None:
         self._units = units
         self._embedder = embedder
         self._index = index
         self._clock = clock
         self._plan = plan
-        self._query = query
+        self.query = query
         self._terms = terms
         self._mode = mode
         self._keyword_timeout_ms = keyword_timeout_ms
         self._vectors: dict[UUID, tuple[float, ...]] = {}
         self._out_of_time = False
-        self.timings = Timings()
+        self.timings = timings
 
     async def run(self, limit: int) -> Found:
         """At most `limit` candidates a leg.
@@ -91,7 +92,7 @@ class SearchLegs:
 
     async def _search_vectors(self, source: VectorSource, limit: int) -> list[ScoredChunk]:
         if source.model.id not in self._vectors:
-            embedded = await self._timed("embed", self._embedder.embed(source.model, [self._query]))
+            embedded = await self._timed("embed", self._embedder.embed(source.model, [self.query.text]))
             self._vectors[source.model.id] = embedded.vectors[0]
         query = VectorQuery(
             vector=self._vectors[source.model.id],
@@ -134,6 +135,16 @@ class SearchLegs:
             return await work
         finally:
             self.timings.add(step, self._clock.monotonic() - started)
+
+
+async def run_all(queries: Sequence[SearchLegs], limit: int) -> list[Found]:
+    """What each query finds, in their order, run side by side. Raises as SearchLegs.run does."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(legs.run(limit)) for legs in queries]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def _found(vector: Sequence[list[ScoredChunk]], keyword: list[ScoredChunk] | None, limit: int) -> Found:

@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from lorebase.schemas.documents import Chunk
-from lorebase.schemas.search import SearchExplanation, SearchHit, SearchPart, SearchRequest, SearchScores
+from lorebase.schemas.retrieval_profiles import RetrievalProfile
+from lorebase.schemas.search import (
+    SearchedQuery,
+    SearchExplanation,
+    SearchHit,
+    SearchPart,
+    SearchRequest,
+    SearchScores,
+)
 from lorebase.services.diversity import Likeness, likeness, spread
 from lorebase.services.fusion import FusedCandidate
 from lorebase.services.highlights import Highlighter
-from lorebase.services.search_legs import SearchLegs
+from lorebase.services.search_legs import SearchLegs, Timings
 from lorebase.services.search_plan import SearchPlan
 
 
@@ -31,7 +39,7 @@ class Verified:
         """By the reranker when it judged the hit, else by fusion."""
         return self.candidate.score if self.rerank_score is None else self.rerank_score
 
-    def shown(self, highlighter: Highlighter | None, copies: int) -> SearchHit:
+    def shown(self, run: SearchRun, highlighter: Highlighter | None, copies: int) -> SearchHit:
         """The hit as callers get it."""
         candidate, chunk = self.candidate, self.chunk
         return SearchHit(
@@ -47,6 +55,9 @@ class Verified:
                 vector_rank=candidate.vector_rank,
                 keyword_rank=candidate.keyword_rank,
                 rerank_rank=self.rerank_rank,
+                profile=run.profile.key,
+                queries=run.searched,
+                degraded=tuple(run.degraded),
             ),
             highlights=highlighter.highlights(chunk.text) if highlighter else (),
             copies=copies,
@@ -62,13 +73,20 @@ class SearchRun:
 
     request: SearchRequest
     plan: SearchPlan
-    legs: SearchLegs
+    profile: RetrievalProfile
+    queries: tuple[SearchLegs, ...]
+    timings: Timings
     pool: int = 0
     hits: list[Verified] = field(default_factory=list)
     seen: set[UUID] = field(default_factory=set)
     degraded: list[SearchPart] = field(default_factory=list)
     dropped: int = 0
     copies: Counter[Likeness] = field(default_factory=Counter)
+
+    @property
+    def searched(self) -> tuple[SearchedQuery, ...]:
+        """The queries that were searched, the caller's own first."""
+        return tuple(legs.query for legs in self.queries)
 
     @property
     def end(self) -> int:
@@ -104,7 +122,7 @@ class SearchRun:
         """The hits asked for, as callers get them."""
         page = self.hits[self.request.offset : self.end]
         copies = [max(0, self.copies[likeness(hit.chunk)] - 1) for hit in page]
-        return tuple(hit.shown(highlighter, count) for hit, count in zip(page, copies, strict=True))
+        return tuple(hit.shown(self, highlighter, count) for hit, count in zip(page, copies, strict=True))
 
     def _is_copy(self, chunk: Chunk) -> bool:
         known = likeness(chunk)

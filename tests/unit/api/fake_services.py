@@ -42,9 +42,18 @@ from lorebase.schemas.knowledge_bases import (
 )
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.schemas.rate_limits import Budget
-from lorebase.schemas.search import SearchPart, SearchRequest, SearchResult
+from lorebase.schemas.search import (
+    DEFAULT_PROFILE,
+    Expansion,
+    QueryKind,
+    SearchedQuery,
+    SearchPart,
+    SearchRequest,
+    SearchResult,
+)
 from lorebase.schemas.workspaces import ApiKey, ApiScope, Membership, Principal, Workspace
 from lorebase.services.rate_limits import RateLimitService
+from lorebase.services.retrieval_profiles import RetrievalProfiles
 from tests.factories import make_settings
 from tests.fakes.clock import FakeClock
 from tests.unit.api.fake_calls import Calls, page_of, some
@@ -387,12 +396,16 @@ class FakeSearches(Fake):
         chunks = list(self.world.chunks.values())
         hits = [make_hit(self.world, chunk, rank) for rank, chunk in enumerate(chunks, start=1)]
         end = request.offset + request.limit
+        fresh = Expansion(texts=("Made once.",)) if request.profile else None
         return SearchResult(
             hits=tuple(hits[request.offset : end]),
             has_next=len(hits) > end,
             index_ids=tuple(self.world.indexes),
             took_ms=5,
             degraded=(SearchPart.RERANK,),
+            profile=request.profile or DEFAULT_PROFILE,
+            queries=(SearchedQuery(kind=QueryKind.ORIGINAL, text=request.query),),
+            expansion=request.expansion or fresh,
         )
 
 
@@ -524,6 +537,7 @@ class FakeServices:
         self.documents = FakeDocuments(self.world, self.calls)
         self.contents = FakeContents(self.world, self.calls)
         self.jobs = FakeJobs(self.world, self.calls)
+        self.profiles = RetrievalProfiles(make_settings())
         self.search = FakeSearches(self.world, self.calls)
         self.answers = FakeAnswers(self.world, self.calls)
         if not self.world.evaluation_runs:

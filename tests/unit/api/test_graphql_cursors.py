@@ -13,6 +13,7 @@ from lorebase.core.errors import BadInput
 from lorebase.core.security import Signer
 from lorebase.schemas.events import StreamKind, StreamName, StreamPosition
 from lorebase.schemas.pagination import Position
+from lorebase.schemas.search import Expansion
 
 SIGNER = Signer("the key of these tests")
 OTHER = Signer("another key")
@@ -61,7 +62,18 @@ def test_a_cursor_that_was_changed_in_one_place_is_refused() -> None:
 @given(st.integers(0, 10_000))
 def test_an_offset_survives_its_cursor_within_the_same_search(offset: int) -> None:
     cursors = OffsetCursors(SIGNER, WORKSPACE, "one")
-    assert cursors.read(cursors.write(offset)) == offset
+    assert cursors.read(cursors.write(offset)) == (offset, None)
+
+
+@given(st.integers(0, 10_000), st.lists(st.text(alphabet=st.characters(codec="utf-8")), max_size=5))
+def test_what_was_made_of_a_query_survives_its_cursor(offset: int, texts: list[str]) -> None:
+    cursors = OffsetCursors(SIGNER, WORKSPACE, "one")
+    expansion = Expansion(texts=tuple(texts), failed=not texts)
+    assert cursors.read(cursors.write(offset, expansion)) == (offset, expansion)
+
+
+def test_a_cursor_without_an_expansion_is_what_it_always_was() -> None:
+    assert OffsetCursors(SIGNER, WORKSPACE, "one").write(10) == SIGNER.sign(f"search:{WORKSPACE}:one", "10")
 
 
 def test_the_cursor_of_another_search_is_refused() -> None:

@@ -91,6 +91,9 @@ async def test_the_passage_that_answers_comes_first_with_scores_and_ranks(
         "vector_rank": 1,
         "keyword_rank": 1,
         "rerank_rank": None,
+        "profile": "default@1",
+        "queries": ({"kind": "ORIGINAL", "text": "How is a task cancelled?"},),
+        "degraded": (),
     }
     assert best.scores.vector is not None
     assert 0 < best.scores.vector <= 1

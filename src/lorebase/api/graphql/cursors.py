@@ -8,6 +8,7 @@ from lorebase.core.errors import BadInput
 from lorebase.core.security import Signer
 from lorebase.schemas.events import StreamName, StreamPosition
 from lorebase.schemas.pagination import Position
+from lorebase.schemas.search import Expansion
 
 
 def _verified(signer: Signer, purpose: str, cursor: str, argument: str) -> str:
@@ -37,19 +38,25 @@ class PositionCursors:
 
 
 class OffsetCursors:
-    """Cursors of one search: how many hits came before; `fingerprint` is that of the whole input."""
+    """Cursors of one search: how many hits came before; `fingerprint` is that of the whole input.
+
+    They also carry what a chat model made of the query on the first page: asked again it would say something
+    else, and the pages would be cut from different orders.
+    """
 
     def __init__(self, signer: Signer, workspace_id: UUID, fingerprint: str) -> None:
         self._signer = signer
         self._purpose = f"search:{workspace_id}:{fingerprint}"
 
-    def write(self, offset: int) -> str:
+    def write(self, offset: int, expansion: Expansion | None = None) -> str:
         """The cursor after so many hits."""
-        return self._signer.sign(self._purpose, str(offset))
+        carried = f":{expansion.model_dump_json()}" if expansion else ""
+        return self._signer.sign(self._purpose, f"{offset}{carried}")
 
-    def read(self, cursor: str) -> int:
-        """How many hits came before; BadInput for the cursor of another search."""
-        return int(_verified(self._signer, self._purpose, cursor, "after"))
+    def read(self, cursor: str) -> tuple[int, Expansion | None]:
+        """How many hits came before, and the expansion; BadInput for the cursor of another search."""
+        offset, _, carried = _verified(self._signer, self._purpose, cursor, "after").partition(":")
+        return int(offset), Expansion.model_validate_json(carried) if carried else None
 
 
 class StreamCursors:

@@ -13,7 +13,8 @@ from lorebase.schemas.documents import DocumentOrderField
 from lorebase.schemas.documents import DocumentStatus as StoredDocumentStatus
 from lorebase.schemas.jobs import Job, JobKind, JobOrderField, JobStage
 from lorebase.schemas.knowledge_bases import KnowledgeBaseOrderField, MetadataFieldType, OrderDirection
-from lorebase.schemas.search import SearchMode, SearchPart
+from lorebase.schemas.retrieval_profiles import ExpansionMethod
+from lorebase.schemas.search import QueryKind, SearchMode, SearchPart
 from lorebase.schemas.workspaces import ApiScope, WorkspaceRole
 
 EnumClass = TypeVar("EnumClass", bound=type[Enum])
@@ -24,6 +25,7 @@ __all__ = [
     "ConversationOrderField",
     "DocumentOrderField",
     "DocumentStatus",
+    "ExpansionMethod",
     "FinishReason",
     "JobKind",
     "JobOrderField",
@@ -33,6 +35,7 @@ __all__ = [
     "MessageRole",
     "MetadataFieldType",
     "OrderDirection",
+    "QueryKind",
     "SearchMode",
     "SearchPart",
     "UserErrorCode",
@@ -188,8 +191,25 @@ _describe(
 _describe(
     SearchPart,
     "A part of a search that may be left out. New ones may be added.",
+    EXPANSION="What the chat model adds to the query: it failed or was late, the plain query was searched.",
     KEYWORD="The keyword leg.",
     RERANK="Reranking.",
+)
+_describe(
+    QueryKind,
+    "Where a query that was searched came from. New ones may be added.",
+    HYPOTHETICAL="A passage that the chat model made up; only its vector is searched for.",
+    ORIGINAL="The caller.",
+    REWRITTEN="The chat model: a clearer wording.",
+    VARIANT="The chat model: other words for the same.",
+)
+_describe(
+    ExpansionMethod,
+    "What a chat model adds to a query before it is searched. New ones may be added.",
+    HYDE="A made-up passage, for the vector leg.",
+    MULTI_QUERY="Several queries in other words.",
+    NONE="Nothing: no chat model is asked.",
+    REWRITE="A clearer wording.",
 )
 _describe(MessageRole, "Author of a message.", ASSISTANT="The model.", USER="A person or API client.")
 _describe(

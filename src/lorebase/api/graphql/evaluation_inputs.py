@@ -88,6 +88,9 @@ class RunEvaluationInput(MutationInput):
         description="Index; the active one when absent.", default=None
     )
     mode: SearchMode = strawberry.field(description="How candidates are found.", default=SearchMode.HYBRID)
+    profile: str | None = strawberry.field(
+        description="Retrieval profile to measure, as in `search`; `default@1` when absent.", default=None
+    )
 
     def command(
         self, set_id: UUID, *, index_id: UUID | None, compare_with_run_id: UUID | None
@@ -99,6 +102,7 @@ class RunEvaluationInput(MutationInput):
             mode=self.mode,
             compare_with_run_id=compare_with_run_id,
             idempotency_key=self.idempotency_key,
+            **({"profile": self.profile} if self.profile is not None else {}),
         )
 
 

@@ -32,6 +32,7 @@ from lorebase.api.graphql.mutations import Input, Payload, mutation
 from lorebase.api.graphql.nodes import Node, Timestamped, global_id, read_id
 from lorebase.api.graphql.pagination import Connection, Paging, connection
 from lorebase.schemas import evaluations as values
+from lorebase.schemas.search import DEFAULT_PROFILE
 from lorebase.schemas.workspaces import ApiScope
 
 OtherRun = Annotated[
@@ -85,6 +86,7 @@ class EvaluationRun(Node, Timestamped):
     id: strawberry.ID = identifier()
     metrics: EvaluationMetrics | None = strawberry.field(description="Results; null before completion.")
     mode: SearchMode = strawberry.field(description="How candidates were found.")
+    profile: str = strawberry.field(description="Retrieval profile and version, such as `default@1`.")
     value: strawberry.Private[values.EvaluationRun]
 
     @classmethod
@@ -95,6 +97,7 @@ class EvaluationRun(Node, Timestamped):
             created_at=value.created_at,
             metrics=EvaluationMetrics.from_value(value.metrics) if value.metrics else None,
             mode=value.mode,
+            profile=value.profile or DEFAULT_PROFILE,
             updated_at=value.updated_at,
             value=value,
         )

@@ -11,6 +11,7 @@ from lorebase.api.graphql.context import Context, Info
 from lorebase.api.graphql.embeddings import EmbeddingQueries
 from lorebase.api.graphql.fields import computed
 from lorebase.api.graphql.nodes import Node, read_global_id
+from lorebase.api.graphql.retrieval_profiles import RetrievalProfileQueries
 from lorebase.api.graphql.search import SearchQueries
 from lorebase.api.graphql.viewer import Viewer, viewer_of
 from lorebase.api.graphql.workspaces import Workspace
@@ -22,7 +23,7 @@ Slug = Annotated[str, strawberry.argument(description="The slug.")]
 
 
 @strawberry.type(description="Reads.")
-class Query(EmbeddingQueries, SearchQueries):
+class Query(EmbeddingQueries, RetrievalProfileQueries, SearchQueries):
     """Everything that can be read."""
 
     @computed(

@@ -16,7 +16,7 @@ from lorebase.api.graphql.context import Context, Info
 from lorebase.api.graphql.cursors import OffsetCursors
 from lorebase.api.graphql.directives import Cost
 from lorebase.api.graphql.embeddings import EmbeddingIndex
-from lorebase.api.graphql.enums import SearchMode, SearchPart
+from lorebase.api.graphql.enums import QueryKind, SearchMode, SearchPart
 from lorebase.api.graphql.fields import computed
 from lorebase.api.graphql.filters import SearchFilter, read_filter
 from lorebase.api.graphql.nodes import read_id
@@ -27,6 +27,7 @@ from lorebase.schemas import search as values
 from lorebase.schemas.workspaces import ApiScope
 
 KNOWLEDGE_BASES_MAXIMUM = 20
+_NOT_THE_SEARCH = {"limit", "offset", "expansion"}
 After = Annotated[str | None, strawberry.argument(description="Return hits after this cursor.")]
 First = Annotated[int, strawberry.argument(description="Number of hits, at most 100.")]
 
@@ -44,19 +45,52 @@ class TextRange:
         return cls(start=value.start, end=value.end)
 
 
-@strawberry.type(description="Ranks of a hit by step, from 1; null where the step did not find or rank it.")
+@strawberry.type(description="A text that was searched for.")
+class SearchedQuery:
+    """One query of a search."""
+
+    kind: QueryKind = strawberry.field(description="Where it came from.")
+    text: str = strawberry.field(description="The text.")
+
+    @classmethod
+    def from_value(cls, value: values.SearchedQuery) -> Self:
+        """Shows a query."""
+        return cls(kind=value.kind, text=value.text)
+
+
+@strawberry.type(
+    description="Ranks of a hit by step, from 1; null where the step did not find or rank it. Then how the "
+    "search was done."
+)
 class SearchExplanation:
     """How a hit got its place."""
 
+    degraded: list[SearchPart] = strawberry.field(
+        description="Parts of the search that were left out, as a rule none."
+    )
+
     fused_rank: int = strawberry.field(description="Rank after fusion.")
     keyword_rank: int | None = strawberry.field(description="Rank by keywords.")
+    profile: str = strawberry.field(description="Retrieval profile and version, such as `default@1`.")
+    queries: list[SearchedQuery] = strawberry.field(
+        description="What was searched for, the query asked first; empty for hits that were kept before this "
+        "was noted. At most 6."
+    )
     rerank_rank: int | None = strawberry.field(description="Rank after reranking.")
     vector_rank: int | None = strawberry.field(description="Rank by vector similarity.")
 
     @classmethod
     def from_value(cls, value: values.SearchExplanation) -> Self:
-        """Shows the ranks."""
-        return cls(**value.model_dump())
+        """Shows ranks and queries."""
+        return cls(
+            degraded=list(value.degraded),
+            fused_rank=value.fused_rank,
+            keyword_rank=value.keyword_rank,
+            profile=value.profile,
+            queries=[SearchedQuery.from_value(query) for query in value.queries],
+            rerank_rank=value.rerank_rank,
+            vector_rank=value.vector_rank,
+        )
 
 
 @strawberry.type(description="Component scores of a hit.")
@@ -140,6 +174,10 @@ class SearchHitConnection:
     edges: list[SearchHitEdge] = strawberry.field(description="The page, with cursors.")
     nodes: list[SearchHit] = strawberry.field(description="The page, without cursors.")
     page_info: PageInfo = strawberry.field(description="Position of the page in the list.")
+    profile: str = strawberry.field(description="Retrieval profile and version, such as `default@1`.")
+    queries: list[SearchedQuery] = strawberry.field(
+        description="What was searched for, the query asked first; at most 6."
+    )
     took_ms: int = strawberry.field(description="Milliseconds spent in retrieval.")
     result: strawberry.Private[values.SearchResult]
 
@@ -173,6 +211,12 @@ class SearchInput:
         default=None,
     )
     mode: SearchMode = strawberry.field(description="How candidates are found.", default=SearchMode.HYBRID)
+    profile: str | None = strawberry.field(
+        description="Retrieval profile: `name@version`, or a name for its newest version; `default@1` when "
+        "absent. It decides `mode`, `rerank`, `collapseCopies` and `mmrLambda` where they are left at their "
+        "defaults.",
+        default=None,
+    )
     query: str = strawberry.field(description="The question or words, at most 2000 characters.")
     rerank: bool | None = strawberry.field(
         description="Whether to rerank candidates; by default when a reranker is configured.", default=None
@@ -184,7 +228,11 @@ class SearchInput:
             message = f"Name 1 to {KNOWLEDGE_BASES_MAXIMUM} knowledge bases."
             raise BadInput(message, field=[*path, "knowledgeBaseIds"])
         targets = [read_id(context.principal, each, "KnowledgeBase") for each in self.knowledge_base_ids]
+        chosen: dict[str, str] = {}
+        if self.profile is not None:
+            chosen["profile"] = context.services.profiles.get(self.profile, (*path, "profile")).key
         return values.SearchRequest(
+            **chosen,
             knowledge_base_ids=tuple(targets),
             query=self.query,
             mode=self.mode,
@@ -209,7 +257,10 @@ Wanted = Annotated[SearchInput, strawberry.argument(name="input", description="W
 
 def search_cursors(context: Context, request: values.SearchRequest) -> OffsetCursors:
     """Cursors that are of use for this very search only."""
-    text = request.model_dump_json(exclude={"limit", "offset"})
+    text = request.model_dump_json(exclude=_NOT_THE_SEARCH | ({"profile"} if not request.profile else set()))
+    if request.profile:
+        # An operator may have changed it without a new version: then pages would have another order.
+        text += context.services.profiles.get(request.profile).model_dump_json()
     fingerprint = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     return OffsetCursors(context.services.signer, context.principal.workspace_id, fingerprint)
 
@@ -219,7 +270,10 @@ async def show_result(
 ) -> SearchHitConnection:
     """A page of hits as clients see it."""
     hits = await show_hits(context, result.hits)
-    edges = [SearchHitEdge(cursor=cursors.write(offset + place + 1), node=hit) for place, hit in hits]
+    edges = [
+        SearchHitEdge(cursor=cursors.write(offset + place + 1, result.expansion), node=hit)
+        for place, hit in hits
+    ]
     page_info = PageInfo(
         start_cursor=edges[0].cursor if edges else None,
         end_cursor=edges[-1].cursor if edges else None,
@@ -231,6 +285,8 @@ async def show_result(
         edges=edges,
         nodes=[hit for _, hit in hits],
         page_info=page_info,
+        profile=result.profile,
+        queries=[SearchedQuery.from_value(query) for query in result.queries],
         took_ms=result.took_ms,
         result=result,
     )
@@ -249,8 +305,8 @@ class SearchQueries:
         check_size(context, first, "first")
         request = wanted.request(context)
         cursors = search_cursors(context, request)
-        offset = cursors.read(after) if after else 0
-        page = request.model_copy(update={"limit": first, "offset": offset})
+        offset, expansion = cursors.read(after) if after else (0, None)
+        page = request.model_copy(update={"limit": first, "offset": offset, "expansion": expansion})
         highlighted = asks_for("highlights", info.selected_fields)
         result = await context.services.search.search(context.principal, page, highlighted=highlighted)
         return await show_result(context, result, offset, cursors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from lorebase.api.services.answers import Answers, Searches, Streams
+from lorebase.api.services.answers import Answers, Profiles, Searches, Streams
 from lorebase.api.services.documents import Contents, Documents, Jobs
 from lorebase.api.services.evaluations import Evaluations
 from lorebase.api.services.knowledge_bases import Embeddings, Indexes, KnowledgeBases
@@ -53,6 +53,11 @@ class Services(Protocol):
     @property
     def jobs(self) -> Jobs:
         """Background jobs."""
+        ...
+
+    @property
+    def profiles(self) -> Profiles:
+        """Retrieval profiles."""
         ...
 
     @property

@@ -10,6 +10,7 @@ from lorebase.schemas.answers import Answer, Ask, Asked, Conversation, Conversat
 from lorebase.schemas.events import StoredEvent, StreamPosition
 from lorebase.schemas.filters import ConversationFilter, JobFilter
 from lorebase.schemas.pagination import Page, PageRequest
+from lorebase.schemas.retrieval_profiles import ListedProfile, RetrievalProfile
 from lorebase.schemas.search import SearchRequest, SearchResult
 from lorebase.schemas.workspaces import Principal
 
@@ -21,6 +22,18 @@ class Searches(Protocol):
         self, principal: Principal, request: SearchRequest, /, *, highlighted: bool = True
     ) -> SearchResult:
         """A page of hits, with the matched words when they are wanted."""
+        ...
+
+
+class Profiles(Protocol):
+    """Retrieval profiles."""
+
+    def listed(self) -> Sequence[ListedProfile]:
+        """All of them, at most 100."""
+        ...
+
+    def get(self, name: str | None, field: Sequence[str] = ("profile",), /) -> RetrievalProfile:
+        """One by name and version, or the newest by name; BadInput at the field."""
         ...
 
 
