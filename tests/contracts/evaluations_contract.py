@@ -99,6 +99,7 @@ async def add_run(uow: UnitOfWork, of: EvaluationSet, index_id: UUID, age: int =
         index_id=index_id,
         job_id=job.id,
         mode=SearchMode.KEYWORD,
+        profile="ours@2" if age else None,
         compare_with_run_id=None,
         metrics=None,
         created_at=moment,

@@ -44,6 +44,7 @@ class ApiEvaluations:
             "__typename": "EvaluationRun",
             "id": f"evr_{number}",
             "mode": input["mode"],
+            "profile": input.get("profile") or "default@1",
             "createdAt": MADE_AT,
             "set": self._shown(held),
             "index": {"id": "idx_1", "model": {"name": "a-model", "version": "1"}},

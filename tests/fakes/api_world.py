@@ -75,6 +75,7 @@ class ApiWorld:
     events: list[Json] = field(default_factory=list)
     answers: dict[str, list[Json]] = field(default_factory=dict)
     hits: list[Json] = field(default_factory=list)
+    profiles: list[Json] = field(default_factory=list)
     ask_refusal: Json | None = None
     evaluations: ApiEvaluations = field(default_factory=ApiEvaluations)
     held: set[str] = field(default_factory=set)
@@ -89,6 +90,7 @@ class ApiWorld:
             "viewer": self._viewer,
             "node": self._node,
             "search": self._search,
+            "retrievalProfiles": lambda info: self.profiles,
             "upsertDocument": self._upsert,
             "createKnowledgeBase": self._create_knowledge_base,
             "deleteKnowledgeBase": self._delete_knowledge_base,
@@ -150,7 +152,7 @@ class ApiWorld:
         return page(found)
 
     def _search(self, info: object, input: Json, **_: object) -> Json:  # noqa: A002
-        return {"tookMs": 7, "degraded": [], **page(self.hits)}
+        return {"tookMs": 7, "degraded": [], "profile": "default@1", "queries": [], **page(self.hits)}
 
     def _upsert(self, info: Any, input: Json) -> Json:  # noqa: A002
         key, content = input["externalId"], input["source"]["file"].content

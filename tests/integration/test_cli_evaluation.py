@@ -141,7 +141,7 @@ def test_the_history_lists_sets_and_runs_and_can_be_drawn(
     result = lorebase.run("eval", "list", "--plot", str(plot))
     lines = [line.split("\t") for line in result.output.splitlines()]
     assert ["wings", "2", "evs_1"] in lines
-    assert [line[3] for line in lines if line[-1].startswith("evr_")] == ["0.750", "", "0.250"]
+    assert [line[4] for line in lines if line[-1].startswith("evr_")] == ["0.750", "", "0.250"]
     drawn = ElementTree.fromstring(plot.read_text(encoding="utf-8"))
     assert len(drawn.findall("{*}circle")) == 2
 

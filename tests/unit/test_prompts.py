@@ -28,6 +28,8 @@ VALUES = {
     "token": "0123456789abcdef",
     "no_evidence": NO_EVIDENCE,
     "question": "Why?",
+    "query": "why",
+    "count": 3,
     "history": [{"role": "user", "text": "Before?"}],
     "passages": [{"title": "T", "section": "S", "text": "P"}],
     "problems": ["standalone_question: Field required"],

@@ -18,6 +18,7 @@ from lorebase.cli.key import key_commands
 from lorebase.cli.knowledge_base import knowledge_base_commands
 from lorebase.cli.migrate import migrate
 from lorebase.cli.output import tolerate_any_encoding
+from lorebase.cli.profiles import profiles
 from lorebase.cli.reconcile import rebuild, reconcile
 from lorebase.cli.schema import schema_commands
 from lorebase.cli.search import search
@@ -43,6 +44,7 @@ app.command("doctor")(doctor)
 app.command("ingest")(ingest)
 app.command("search")(search)
 app.command("ask")(ask)
+app.command("profiles")(profiles)
 app.add_typer(knowledge_base_commands, name="knowledge-base")
 app.add_typer(key_commands, name="key")
 app.add_typer(evaluation_commands, name="eval")

@@ -24,7 +24,7 @@ from lorebase.cli.evaluation_runs import (
 from lorebase.cli.evaluation_view import show_comparison, show_run, show_runs, show_sets
 from lorebase.cli.output import console, one_line
 from lorebase.cli.responses import Json
-from lorebase.cli.search import Mode
+from lorebase.cli.search import PROFILE, Mode
 from lorebase.cli.session import open_session, run
 
 evaluation_commands = typer.Typer(
@@ -61,7 +61,7 @@ def import_set(  # noqa: PLR0917 (each parameter is an option of the command)
 
 
 @evaluation_commands.command("run")
-def run_set(
+def run_set(  # noqa: PLR0917 (each parameter is an option of the command)
     evaluation_set: Annotated[str, typer.Argument(metavar="SET", help="Name or id of the set.")],
     knowledge_base: KnowledgeBase = None,
     baseline: Annotated[
@@ -74,9 +74,10 @@ def run_set(
     index: Annotated[
         str | None, typer.Option("--index", help="Id of the index to measure; the active one when absent.")
     ] = None,
+    profile: Annotated[str | None, typer.Option("--profile", help=PROFILE)] = None,
 ) -> None:
     """Measure a set. Ends with 1 when it is worse than the baseline beyond doubt."""
-    run(_run(evaluation_set, knowledge_base, baseline, mode, index))
+    run(_run(evaluation_set, knowledge_base, baseline, mode, index, profile))
 
 
 @evaluation_commands.command("list")
@@ -125,15 +126,21 @@ async def _import(
     typer.echo(f"{one_line(made['name'])}\t{made['caseCount']} questions\t{made['id']}")
 
 
-async def _run(
-    wanted: str, knowledge_base: str | None, baseline: str | None, mode: Mode, index: str | None
+async def _run(  # noqa: PLR0917 (each parameter is an option of the command)
+    wanted: str,
+    knowledge_base: str | None,
+    baseline: str | None,
+    mode: Mode,
+    index: str | None,
+    profile: str | None,
 ) -> None:
     async with open_session() as session:
         base = await session.knowledge_base(knowledge_base)
         measured = await find_set(session, base["id"], wanted)
         if baseline == LATEST:
             baseline = await latest_complete(session, base["id"], measured["id"])
-        made = await measure(session, measured, mode.value, baseline, index)
+        given = {"mode": mode.value, "compareWithRunId": baseline, "indexId": index, "profile": profile}
+        made = await measure(session, measured, given)
         found = await compare(session, made["id"], baseline) if baseline else None
     # What got worse is part of the comparison.
     show_run(console(), {**made, "worsened": []})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 
 from lorebase.cli.errors import CommandFailed
@@ -49,17 +49,10 @@ async def latest_complete(session: Session, knowledge_base_id: str, set_id: str)
     return None
 
 
-async def measure(
-    session: Session, evaluation_set: Json, mode: str, baseline: str | None, index: str | None
-) -> Json:
-    """Makes a run and waits for its end; CommandFailed when its job fails."""
-    asked = {
-        "evaluationSetId": evaluation_set["id"],
-        "mode": mode,
-        "compareWithRunId": baseline,
-        "indexId": index,
-    }
+async def measure(session: Session, evaluation_set: Json, asked: Mapping[str, str | None]) -> Json:
+    """Makes a run of what is asked, None apart, and waits for its end; CommandFailed when its job fails."""
     given = {name: value for name, value in asked.items() if value is not None}
+    given["evaluationSetId"] = evaluation_set["id"]
     data = await session.client.run("run-evaluation", {"input": given})
     run: Json = payload_of(data, "runEvaluation")["run"]
     async with aclosing(session.client.subscribe("follow-job", {"jobId": run["job"]["id"]})) as events:

@@ -22,14 +22,15 @@ def show_sets(screen: Console, sets: Sequence[Json]) -> None:
 
 def show_runs(screen: Console, runs: Sequence[Json]) -> None:
     """A row for each run; one that is not complete shows the state of its job."""
+    headings = ("made", "set", "mode", "profile", *(label for label, _ in METRICS), "job", "run")
     rows = [
         (
-            *(run["createdAt"], one_line(run["set"]["name"]), run["mode"].lower(), *_figures(run)),
-            *(run["job"]["status"], run["id"]),
+            *(run["createdAt"], one_line(run["set"]["name"]), run["mode"].lower(), run["profile"]),
+            *(*_figures(run), run["job"]["status"], run["id"]),
         )
         for run in runs
     ]
-    show_rows(screen, ("made", "set", "mode", *(label for label, _ in METRICS), "job", "run"), rows)
+    show_rows(screen, headings, rows)
 
 
 def _figures(run: Json) -> list[str]:
@@ -42,7 +43,7 @@ def show_run(screen: Console, run: Json) -> None:
     metrics, measured, model = run["metrics"], run["set"], run["index"]["model"]
     title = (
         f"{one_line(measured['name'])}: {measured['caseCount']} questions, {run['mode'].lower()}, "
-        f"{model['name']} {model['version']}"
+        f"{run['profile']}, {model['name']} {model['version']}"
     )
     rows = [(label, f"{metrics[name]:.3f}", _interval(metrics[f"{name}Interval"])) for label, name in METRICS]
     show_rows(screen, ("metric", "mean", "95%"), [*rows, ("run", run["id"], "")], title=title)

@@ -16,6 +16,7 @@ from lorebase.cli.tables import Row, show_rows
 
 PASSAGE_CHARACTERS = 280
 TITLE_CHARACTERS = 60
+PROFILE = "Retrieval profile by name, or name@version: `lorebase profiles` lists them."
 WIDE = {"document": 1, "passage": 2}
 
 
@@ -36,11 +37,12 @@ def search(  # noqa: PLR0917 (each parameter is an option of the command)
     mode: Annotated[
         Mode, typer.Option(case_sensitive=False, help="By meaning, by words, or both.")
     ] = Mode.HYBRID,
+    profile: Annotated[str | None, typer.Option("--profile", help=PROFILE)] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many passages at most.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print what the API answered.")] = False,
 ) -> None:
     """Find passages by meaning and by words. In a pipe: a line a passage, fields parted by tabs."""
-    found = run(_search(query, knowledge_base, filters or [], mode, limit))
+    found = run(_search(query, knowledge_base, filters or [], mode, profile, limit))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     elif found["nodes"]:
@@ -49,7 +51,14 @@ def search(  # noqa: PLR0917 (each parameter is an option of the command)
         typer.echo("Nothing found.", err=True)
 
 
-async def _search(query: str, knowledge_base: str | None, filters: list[str], mode: Mode, limit: int) -> Json:
+async def _search(  # noqa: PLR0917 (each parameter is an option of the command)
+    query: str,
+    knowledge_base: str | None,
+    filters: list[str],
+    mode: Mode,
+    profile: str | None,
+    limit: int,
+) -> Json:
     if not names_metadata(filters):
         # What is wrong with a filter is said before anybody is asked.
         search_filter(filters, {})
@@ -57,6 +66,8 @@ async def _search(query: str, knowledge_base: str | None, filters: list[str], mo
         chosen = await session.knowledge_base(knowledge_base)
         types = await _metadata_types(session, chosen["id"]) if names_metadata(filters) else {}
         asked: dict[str, object] = {"knowledgeBaseIds": [chosen["id"]], "query": query, "mode": mode.value}
+        if profile is not None:
+            asked["profile"] = profile
         condition = search_filter(filters, types)
         if condition is not None:
             asked["filter"] = condition

@@ -83,13 +83,15 @@ def fuse_by_rank(lists: Sequence[Sequence[FusedCandidate]], weights: Sequence[fl
 
     Each list weighs what `weights` says. A candidate keeps its best score and rank of each leg. Scores of
     different queries are not comparable, so only ranks count; equal ones stand in the order of their ids.
+    Who is first in every list has a score of 1.
     """
+    unit = (_RANK_CONSTANT + 1) / (sum(weights) or 1.0)
     found: dict[UUID, list[FusedCandidate]] = {}
     scores: dict[UUID, float] = {}
     for candidates, weight in zip(lists, weights, strict=True):
         for rank, candidate in enumerate(candidates, start=1):
             found.setdefault(candidate.chunk_id, []).append(candidate)
-            gain = weight / (_RANK_CONSTANT + rank)
+            gain = unit * weight / (_RANK_CONSTANT + rank)
             scores[candidate.chunk_id] = scores.get(candidate.chunk_id, 0.0) + gain
     merged = [_best(same, scores[chunk_id]) for chunk_id, same in found.items()]
     return sorted(merged, key=lambda candidate: (-candidate.score, candidate.chunk_id))

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorebase.schemas.search import ScoredChunk
-from lorebase.services.fusion import NOTHING, fuse, keyword_leg, vector_leg
+from lorebase.services.fusion import (
+    NOTHING,
+    FusedCandidate,
+    fuse,
+    fuse_by_rank,
+    keyword_leg,
+    vector_leg,
+)
 
 
 def hit(number: int, score: float) -> ScoredChunk:
@@ -88,3 +95,72 @@ def test_the_order_does_not_depend_on_the_order_of_arrival(
     assert all(0 <= entry.score <= 1 + 1e-9 for entry in fused)
     ties = [(-entry.score, entry.chunk_id) for entry in fused]
     assert ties == sorted(ties)
+
+
+def by_vector(*hits: ScoredChunk) -> list[FusedCandidate]:
+    return fuse(vector_leg([hits]), NOTHING, 1.0)
+
+
+def by_words(*hits: ScoredChunk) -> list[FusedCandidate]:
+    return fuse(NOTHING, keyword_leg(hits), 0.0)
+
+
+def test_what_several_queries_find_comes_before_what_one_finds() -> None:
+    first = by_vector(hit(1, 0.9), hit(2, 0.8))
+    second = by_vector(hit(3, 0.9), hit(2, 0.1))
+    fused = fuse_by_rank([first, second], [1.0, 1.0])
+    assert [entry.chunk_id.int for entry in fused] == [2, 1, 3]
+    assert fused[0].score == pytest.approx(61 / 62)
+    assert fused[1].score == fused[2].score == 0.5
+
+
+def test_a_candidate_of_several_queries_keeps_its_best_score_and_rank_of_each_leg() -> None:
+    first = by_vector(hit(1, 0.9), hit(2, 0.3))
+    second = by_vector(hit(2, 0.6), hit(1, 0.2))
+    third = by_words(hit(2, 7.0))
+    [one] = [e for e in fuse_by_rank([first, second, third], [1.0] * 3) if e.chunk_id.int == 2]
+    assert (one.vector_score, one.vector_rank, one.keyword_score, one.keyword_rank) == (0.6, 1, 7.0, 1)
+
+
+def test_a_list_that_weighs_less_moves_less() -> None:
+    plain = by_vector(hit(1, 0.9), hit(2, 0.8), hit(3, 0.7))
+    other = by_vector(hit(3, 0.9), hit(2, 0.1))
+    assert [e.chunk_id.int for e in fuse_by_rank([plain, other], [1.0, 1.0])] == [3, 2, 1]
+    assert [e.chunk_id.int for e in fuse_by_rank([plain, other], [1.0, 0.001])] == [1, 2, 3]
+
+
+lists = st.lists(st.tuples(scores, positive, st.floats(0, 1)), min_size=1, max_size=6)
+
+
+@given(lists, st.data())
+def test_no_query_loses_a_candidate_and_the_original_stays_whole(
+    found: list[tuple[dict[int, float], dict[int, float], float]], data: st.DataObject
+) -> None:
+    fused_each = [
+        fuse(
+            vector_leg([[hit(n, score) for n, score in cosines.items()]]),
+            keyword_leg([hit(n, score) for n, score in words.items()]),
+            share,
+        )
+        for cosines, words, share in found
+    ]
+    weights = data.draw(st.lists(st.floats(0.1, 1), min_size=len(found), max_size=len(found)))
+    together = fuse_by_rank(fused_each, weights)
+    ids = [entry.chunk_id for entry in together]
+    assert len(set(ids)) == len(ids)
+    assert set(ids) == {entry.chunk_id for each in fused_each for entry in each}
+    assert all(0 < entry.score <= 1 + 1e-9 for entry in together)
+    ties = [(-entry.score, entry.chunk_id) for entry in together]
+    assert ties == sorted(ties)
+
+
+@given(scores, positive, st.floats(0, 1))
+def test_one_query_keeps_the_order_that_its_legs_have(
+    cosines: dict[int, float], words: dict[int, float], share: float
+) -> None:
+    legs = (
+        vector_leg([[hit(n, score) for n, score in cosines.items()]]),
+        keyword_leg([hit(n, score) for n, score in words.items()]),
+    )
+    alone = fuse(*legs, share)
+    assert [e.chunk_id for e in fuse_by_rank([alone], [1.0])] == [e.chunk_id for e in alone]

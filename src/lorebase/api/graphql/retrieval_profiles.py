@@ -61,6 +61,6 @@ class RetrievalProfileQueries:
         "Retrieval profiles of this installation, by name, the newest version first; at most 100.",
         scopes=[ApiScope.READ, ApiScope.ASK],
     )
-    def retrieval_profiles(self, info: Info) -> list[RetrievalProfile]:
+    async def retrieval_profiles(self, info: Info) -> list[RetrievalProfile]:
         """Those built in and those of the operator."""
         return [RetrievalProfile.from_value(each) for each in info.context.services.profiles.listed()]
