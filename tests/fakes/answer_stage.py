@@ -23,6 +23,7 @@ from lorebase.services.answering import AnswerHandler
 from lorebase.services.answers import AnswerService
 from lorebase.services.job_events import JobEvents, answer_stream_of
 from lorebase.services.job_runner import JobRunner
+from lorebase.services.query_expansion import QueryExpander
 from lorebase.services.search import SearchService
 from lorebase.services.streams import StreamService
 from tests.factories import Tenant
@@ -76,6 +77,7 @@ class AnswerStage:
             index=world.index,
             settings=world.settings,
             clock=world.clock,
+            expander=QueryExpander(chat=self._chat, templates=FilePromptTemplates(), settings=world.settings),
         )
         handler = AnswerHandler(
             units=units,

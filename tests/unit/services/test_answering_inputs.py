@@ -6,8 +6,11 @@ import re
 
 import pytest
 
+from lorebase.core.errors import BadInput, Transient
+from lorebase.schemas.answers import AnswerStatus
 from lorebase.schemas.documents import UpdateDocument
 from lorebase.schemas.events import AnswerRetrievedEvent
+from lorebase.schemas.search import SearchPart
 from tests.factories import Tenant, add_tenant, make_settings
 from tests.fakes.answer_stage import QUESTION, QUEUES, TASKS, AnswerStage, rewriting
 from tests.fakes.world import World
@@ -89,3 +92,43 @@ async def test_the_number_of_passages_is_a_setting() -> None:
     answer = await stage.answered("So [1] and so [2].")
     assert len(answer.retrieved) == 1
     assert answer.text == "So [1] and so."
+
+
+@pytest.fixture
+async def generative_stage() -> AnswerStage:
+    world = World(make_settings(chat_model="any"))
+    stage = AnswerStage(world, await add_tenant(world.database))
+    await stage.fill()
+    return stage
+
+
+async def test_a_question_may_be_searched_by_a_profile(generative_stage: AnswerStage) -> None:
+    stage = generative_stage
+    stage.model.completions.append('{"queries": ["ending a task", "stopping a task"]}')
+    stage.model.scripts.append(["Call its cancel method [1]."])
+    answer = await stage.run(await stage.ask(retrieval=stage.retrieval(profile="multi-query@1")))
+    assert answer.citations != ()
+    for hit in answer.retrieved:
+        assert hit.explanation.profile == "multi-query@1"
+        searched = [query.text for query in hit.explanation.queries]
+        assert searched == [QUESTION, "ending a task", "stopping a task"]
+        assert hit.explanation.degraded == ()
+
+
+async def test_a_profile_whose_model_fails_fails_no_answer(generative_stage: AnswerStage) -> None:
+    stage = generative_stage
+    stage.model.completions.append(Transient("no"))
+    stage.model.scripts.append(["Call its cancel method [1]."])
+    answer = await stage.run(await stage.ask(retrieval=stage.retrieval(profile="hyde@1")))
+    assert answer.status is AnswerStatus.COMPLETED
+    assert {hit.explanation.degraded for hit in answer.retrieved} == {(SearchPart.EXPANSION,)}
+
+
+@pytest.mark.parametrize("profile", ["hyde@1", "unknown"])
+async def test_a_profile_that_cannot_be_used_is_refused_when_it_is_asked_for(
+    stage: AnswerStage, profile: str
+) -> None:
+    with pytest.raises(BadInput) as error:
+        await stage.ask(retrieval=stage.retrieval(profile=profile))
+    assert error.value.field == ["input", "retrieval", "profile"]
+    assert stage.world.database.state.answers == {}

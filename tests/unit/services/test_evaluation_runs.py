@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from lorebase.core.errors import BadInput, ErrorCode
+from lorebase.clients.prompt_templates import FilePromptTemplates
+from lorebase.core.errors import BadInput, ErrorCode, Transient
 from lorebase.schemas.evaluations import CreateEvaluationSet, EvaluationRun, NewCase, Relevance, RunEvaluation
 from lorebase.schemas.jobs import Job, JobKind, JobLane, JobStatus
 from lorebase.schemas.pagination import PageRequest
@@ -15,8 +16,10 @@ from lorebase.schemas.search import SearchMode, SearchPart, SearchRequest, Searc
 from lorebase.services.evaluation_runs import EvaluationHandler
 from lorebase.services.evaluations import EvaluationService
 from lorebase.services.job_runner import JobRunner
+from lorebase.services.query_expansion import QueryExpander
 from lorebase.services.search import SearchService
-from tests.factories import Tenant
+from tests.factories import Tenant, add_tenant, make_settings
+from tests.fakes.chat_model import FakeChatModel
 from tests.fakes.faults import Crash, Faults
 from tests.fakes.world import World
 
@@ -30,13 +33,15 @@ BODIES = {
 class Searches(SearchService):
     """Counts its searches, and answers as a test says."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, chat: FakeChatModel | None = None) -> None:
+        templates, settings = FilePromptTemplates(), world.settings
         super().__init__(
             units=world.units,
             embedder=world.embedder,
             index=world.index,
             settings=world.settings,
             clock=world.clock,
+            expander=QueryExpander(chat=chat, templates=templates, settings=settings) if chat else None,
         )
         self.queries: list[str] = []
         self.slow = 0
@@ -72,7 +77,9 @@ class Measuring:
             settings=world.settings,
         )
 
-    async def start(self, *cases: NewCase, mode: SearchMode = SearchMode.KEYWORD) -> EvaluationRun:
+    async def start(
+        self, *cases: NewCase, mode: SearchMode = SearchMode.KEYWORD, profile: str | None = None
+    ) -> EvaluationRun:
         for title, body in BODIES.items():
             await self.world.upsert(self.tenant, body, title=title, external_id=title)
         await self.world.run_all()
@@ -80,12 +87,16 @@ class Measuring:
             knowledge_base_id=self.tenant.knowledge_base.id, name="Questions", cases=cases
         )
         made = await self.service.create_set(self.tenant.principal, given)
-        return await self.again(made.id, mode=mode)
+        return await self.again(made.id, mode=mode, profile=profile)
 
     async def again(
-        self, set_id: UUID, mode: SearchMode = SearchMode.KEYWORD, baseline: UUID | None = None
+        self,
+        set_id: UUID,
+        mode: SearchMode = SearchMode.KEYWORD,
+        baseline: UUID | None = None,
+        profile: str | None = None,
     ) -> EvaluationRun:
-        wish = RunEvaluation(set_id=set_id, mode=mode, compare_with_run_id=baseline)
+        wish = RunEvaluation(set_id=set_id, mode=mode, compare_with_run_id=baseline, profile=profile)
         return await self.service.run(self.tenant.principal, wish)
 
     async def work(self, faults: Faults | None = None) -> None:
@@ -272,3 +283,35 @@ async def test_runs_of_different_sets_are_not_compared(measuring: Measuring) -> 
     with pytest.raises(BadInput) as error:
         await measuring.service.comparison(measuring.tenant.principal, one.id, two.id)
     assert error.value.field == ["withRunId"]
+
+
+async def test_all_pages_of_a_question_are_searched_for_what_the_model_made_once(
+    tenant: Tenant,
+) -> None:
+    measuring = Measuring(World(make_settings(chat_model="any")), tenant)
+    measuring.tenant = await add_tenant(measuring.world.database)
+    chat = FakeChatModel(measuring.world.clock)
+    chat.completions = ['{"query": "ending a task"}', '{"query": "a queue of items"}']
+    measuring.searches = Searches(measuring.world, chat)
+    started = await measuring.start(asking("worker", "tasks"), asking("lock", "locks"), profile="rewrite")
+    measuring.world.settings = make_settings(page_size_maximum=1)
+    await measuring.work()
+    run = measuring.run(started.id)
+    assert (run.profile, measuring.job(run).status) == ("rewrite@1", JobStatus.SUCCEEDED)
+    assert len(measuring.searches.queries) > 2
+    assert len(chat.rewritten) == 2
+    assert (await measuring.scores(run.id))[0] > 0
+
+
+async def test_a_model_that_failed_for_once_is_asked_again_and_never_measured_as_the_plain_query(
+    tenant: Tenant,
+) -> None:
+    measuring = Measuring(World(make_settings(chat_model="any")), tenant)
+    measuring.tenant = await add_tenant(measuring.world.database)
+    chat = FakeChatModel(measuring.world.clock)
+    chat.completions = [Transient("no"), '{"query": "ending a task"}']
+    measuring.searches = Searches(measuring.world, chat)
+    started = await measuring.start(asking("cancelled method", "tasks"), profile="rewrite")
+    await measuring.work()
+    assert measuring.run(started.id).metrics is not None
+    assert len(chat.rewritten) == 2

@@ -27,9 +27,11 @@ from lorebase.schemas.evaluations import (
 )
 from lorebase.schemas.jobs import JobKind, JobLane, JobStatus, JobSubjectType
 from lorebase.schemas.pagination import PageRequest
+from lorebase.schemas.retrieval_profiles import RetrievalProfile
 from lorebase.schemas.search import SearchMode
 from lorebase.schemas.workspaces import ApiScope
 from lorebase.services.evaluations import EvaluationService
+from lorebase.services.retrieval_profiles import RetrievalProfiles
 from tests.factories import Tenant, add_tenant, make_principal, make_settings
 from tests.fakes.world import World
 
@@ -288,3 +290,35 @@ async def test_whoever_may_not_administer_deletes_no_set(
     with pytest.raises(Forbidden):
         await service.delete_set(principal, kept.id)
     assert rows(world) == (1, 1, 0, 0)
+
+
+async def test_a_run_keeps_the_version_of_its_profile_and_the_mode_it_sets(
+    world: World, tenant: Tenant
+) -> None:
+    declared = [
+        RetrievalProfile(name="ours", version=n, description="Ours.", mode=SearchMode.KEYWORD) for n in (1, 2)
+    ]
+    service = EvaluationService(
+        units=world.units,
+        queue=world.queue,
+        events=world.events,
+        clock=world.clock,
+        settings=world.settings,
+        profiles=RetrievalProfiles(world.settings, declared),
+    )
+    made = await add_set(service, tenant)
+    for given, kept in (({"profile": "ours"}, "ours@2"), ({"profile": "ours@1"}, "ours@1"), ({}, None)):
+        run = await service.run(tenant.principal, RunEvaluation(set_id=made.id, **given))
+        assert (run.profile, run.mode) == (kept, SearchMode.KEYWORD if kept else SearchMode.HYBRID)
+
+
+@pytest.mark.parametrize("profile", ["hyde", "unknown"])
+async def test_a_profile_that_cannot_be_used_is_not_measured(
+    world: World, tenant: Tenant, service: EvaluationService, profile: str
+) -> None:
+    made = await add_set(service, tenant)
+    before = rows(world)
+    with pytest.raises(BadInput) as error:
+        await service.run(tenant.principal, RunEvaluation(set_id=made.id, profile=profile))
+    assert error.value.field == ["profile"]
+    assert rows(world) == before
