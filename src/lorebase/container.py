@@ -28,6 +28,7 @@ from lorebase.core.errors import Permanent
 from lorebase.core.security import Signer
 from lorebase.ports.blob_store import BlobStore
 from lorebase.ports.chat_model import ChatModel
+from lorebase.ports.reranker import Reranker
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.repositories.database import check_login_role, create_engine, create_owner_engine, ensure_roles
 from lorebase.repositories.migrations_runner import upgrade
@@ -116,7 +117,7 @@ class _Resources:
     templates: FilePromptTemplates
     analyser: KeywordAnalyser
     profiles: RetrievalProfiles
-    search: SearchService
+    reranker: Reranker | None
 
 
 @asynccontextmanager
@@ -192,12 +193,12 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
     limiter = RedisRateLimiter(redis_url, clock)
     for resource in (queue, streams, limiter, index, connections):
         stack.push_async_callback(resource.close)
-    reranker = reranker_of(settings)
-    if reranker is not None:
-        stack.push_async_callback(reranker.close)
     templates = FilePromptTemplates()
     embedder = OpenAIEmbedder(connections=connections, batch_size=settings.embedding_batch_size)
     chat = _chat(settings, connections, templates)
+    reranker = reranker_of(settings)
+    if reranker is not None:
+        stack.push_async_callback(reranker.close)
     return _Resources(
         settings=settings,
         clock=clock,
@@ -209,20 +210,11 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
         events=JobEvents(streams),
         index=index,
         embedder=embedder,
-        chat=chat,
+        chat=_chat(settings, connections, templates),
         templates=templates,
         analyser=KeywordAnalyser(),
         profiles=profiles,
-        search=SearchService(
-            units=units,
-            embedder=embedder,
-            index=index,
-            settings=settings,
-            clock=clock,
-            reranker=reranker,
-            profiles=profiles,
-            expander=QueryExpander(chat=chat, templates=templates, settings=settings),
-        ),
+        reranker=reranker,
     )
 
 
@@ -239,11 +231,24 @@ def _chat(
     )
 
 
+def _search(parts: _Resources) -> SearchService:
+    return SearchService(
+        units=parts.units,
+        embedder=parts.embedder,
+        index=parts.index,
+        settings=parts.settings,
+        clock=parts.clock,
+        reranker=parts.reranker,
+        profiles=parts.profiles,
+        expander=QueryExpander(chat=parts.chat, templates=parts.templates, settings=parts.settings),
+    )
+
+
 async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
     parser = SubprocessParser(limits_of(parts.settings))
     stack.push_async_callback(parser.close)
     tokenizer_file = parts.settings.models_directory / EMBEDDED_EMBEDDING_MODEL / "tokenizer.json"
-    cached = CachedEmbedder(units=parts.units, embedder=parts.embedder)
+    cached, search = CachedEmbedder(units=parts.units, embedder=parts.embedder), _search(parts)
     handlers: dict[JobKind, JobHandler] = {
         JobKind.INGEST: IngestionHandler(
             units=parts.units,
@@ -263,10 +268,10 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
             analyser=parts.analyser,
             settings=parts.settings,
         ),
-        JobKind.EVALUATE: EvaluationHandler(units=parts.units, search=parts.search, settings=parts.settings),
+        JobKind.EVALUATE: EvaluationHandler(units=parts.units, search=search, settings=parts.settings),
         JobKind.ANSWER: AnswerHandler(
             units=parts.units,
-            search=parts.search,
+            search=search,
             chat=parts.chat,
             templates=parts.templates,
             streams=parts.streams,
@@ -313,7 +318,7 @@ def _deletion(parts: _Resources) -> DeletionHandler:
 
 def _build(parts: _Resources) -> Container:
     units, settings, clock = parts.units, parts.settings, parts.clock
-    queue, events, reconciler = parts.queue, parts.events, _reconciler(parts)
+    queue, events, reconciler, profiles = parts.queue, parts.events, _reconciler(parts), parts.profiles
     return Container(
         settings=settings,
         units=units,
@@ -330,23 +335,13 @@ def _build(parts: _Resources) -> Container:
         ),
         contents=ContentService(units=units, blobs=parts.blobs),
         jobs=JobService(units=units, queue=queue, events=events),
-        profiles=parts.profiles,
-        search=parts.search,
+        profiles=profiles,
+        search=_search(parts),
         answers=AnswerService(
-            units=units,
-            queue=queue,
-            events=events,
-            settings=settings,
-            clock=clock,
-            profiles=parts.profiles,
+            units=units, queue=queue, events=events, settings=settings, clock=clock, profiles=profiles
         ),
         evaluations=EvaluationService(
-            units=units,
-            queue=queue,
-            events=events,
-            clock=clock,
-            settings=settings,
-            profiles=parts.profiles,
+            units=units, queue=queue, events=events, clock=clock, settings=settings, profiles=profiles
         ),
         streams=StreamService(units=units, streams=parts.streams, clock=clock, settings=settings),
         health=_health(parts),
