@@ -195,7 +195,6 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
         stack.push_async_callback(resource.close)
     templates = FilePromptTemplates()
     embedder = OpenAIEmbedder(connections=connections, batch_size=settings.embedding_batch_size)
-    chat = _chat(settings, connections, templates)
     reranker = reranker_of(settings)
     if reranker is not None:
         stack.push_async_callback(reranker.close)
