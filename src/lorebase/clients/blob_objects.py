@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -76,6 +77,11 @@ class ObjectBlobStore:
                         yield entry["path"]
         except (BaseError, OSError) as error:
             raise _unavailable() from error
+
+    async def leftovers(self, prefix: str, before: datetime) -> AsyncIterator[str]:
+        """None: parts of a multipart upload cannot be listed here; a lifecycle rule of the bucket ends them."""
+        for key in ():
+            yield key
 
 
 class _Source:
