@@ -24,7 +24,7 @@ _WRITES = {
     "delete": 9,
     "cancel": 6,
     "retry": 5,
-    "ask": 4,
+    "ask": 10,
 }
 _READS = {"search": 3, "show": 1}
 

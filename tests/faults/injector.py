@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tests.faults.history import History, Kind, Operation, Outcome
+from tests.faults.model_server import WELL
 from tests.faults.schedule import WORKERS, Fault
 from tests.faults.stack import FaultStack
 
@@ -53,10 +54,10 @@ class Injector:
             case "disk":
                 async with self._disk_full():
                     await asyncio.sleep(fault.seconds)
-            case "embeddings":
-                self._stack.embeddings.mood = fault.target
+            case "embeddings" | "chat":
+                self._stack.models.moods[fault.family] = fault.target
                 await asyncio.sleep(fault.seconds)
-                self._stack.embeddings.mood = "well"
+                self._stack.models.moods[fault.family] = WELL
         return ""
 
     async def _kill(self, name: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 
+from lorebase.clients.blob_directory import PART_PREFIX
 from lorebase.repositories.milvus.library import MilvusClient
 from tests.e2e.client import Api, Json
 from tests.faults.caller import BROKEN
@@ -102,13 +104,15 @@ class Inspector:
         """The same without the documents as the API shows them."""
         unfinished, live = await self._rows(_UNFINISHED), await self._rows(_LIVE_CHUNKS)
         leftovers = await self._rows(_LEFTOVERS)
+        strays = await self._stray_files()
+        broken = [f"broken upload {key}" for key in strays if Path(key).name.startswith(PART_PREFIX)]
         (collection,) = await self._rows("SELECT collection FROM embedding_models")
         return FinalState(
             vectors=tuple(await asyncio.to_thread(self._vectors, str(collection))),
             live_chunks=frozenset(UUID(str(chunk)).hex for chunk in live),
-            leftovers=tuple(map(str, leftovers)),
+            leftovers=(*map(str, leftovers), *broken),
             unfinished=tuple(map(str, unfinished)),
-            stray_files=tuple(await self._stray_files()),
+            stray_files=tuple(strays),
         )
 
     async def _rows(self, statement: str) -> list[object]:

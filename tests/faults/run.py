@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,20 +29,22 @@ _PARTS = ("postgres", "valkey", "milvus", "models", "worker", "worker2", "api")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is to do. `folder` keeps home and history; None leaves nothing behind."""
+    """What a run is to do. `folder` keeps the stack's home, `history` is a file; None leaves nothing behind."""
 
     rounds: int
     seed: int
     clients: int = 4
     only: Collection[FaultKind] = ()
     folder: Path | None = None
+    history: Path | None = None
 
 
 @dataclass(frozen=True)
 class Report:
     """What came of a run: `brought` faults came; `repair` is what the reconciler said of its work.
 
-    `orphans_before` are vectors that belonged to nothing before it, `stray_files` files of cut-off uploads.
+    `orphans_before` are vectors that belonged to nothing before it, `stray_files` what no document took.
+    `met` counts the requests to models by the mood in which they were met.
     """
 
     plan: Plan
@@ -51,6 +53,7 @@ class Report:
     repair: str
     findings: Findings
     stray_files: int
+    met: Mapping[str, int]
     operations: tuple[Operation, ...]
     seconds: float
 
@@ -61,7 +64,7 @@ class Report:
             *self._counts(),
             f"orphan vectors before the repair: {self.orphans_before}",
             f"repair: {self.repair}",
-            f"files of cut-off uploads in the blob store: {self.stray_files}",
+            f"young files in the blob store that no document took: {self.stray_files}",
             *(f"{kind}: {case}" for kind, cases in self.findings.by_kind.items() for case in cases),
             self.findings.last_line(self.brought),
         ]
@@ -72,6 +75,7 @@ class Report:
         return [
             "faults: " + ", ".join(f"{name} {times}" for name, times in sorted(faults.items())),
             "operations: " + ", ".join(f"{name} {times}" for name, times in sorted(done.items())),
+            "requests to models: " + ", ".join(f"{mood} {times}" for mood, times in sorted(self.met.items())),
         ]
 
 
@@ -79,7 +83,7 @@ async def run(plan: Plan) -> Report:
     """Runs the plan. Whatever the clients and the faults do by chance is drawn from the seed."""
     async with AsyncExitStack() as opened:
         stack = await opened.enter_async_context(running_fault_stack(plan.folder))
-        history = History((plan.folder or stack.home.path) / "history.jsonl")
+        history = History(plan.history or stack.home.path / "history.jsonl")
         opened.callback(history.close)
         return await _Run(plan, stack, history, opened).through()
 
@@ -131,6 +135,7 @@ class _Run:
         settled = await inspector.settle(_SETTLE_SECONDS)
         await self._stop_listening()
         before = check((), await inspector.read_stores())
+        self.stack.age_broken_uploads()
         repair = await asyncio.to_thread(self._repair)
         # A repair may rebuild what was missing, by jobs of its own.
         settled = await inspector.settle(_SETTLE_SECONDS) and settled
@@ -145,6 +150,7 @@ class _Run:
             repair=repair,
             findings=findings,
             stray_files=len(final.stray_files),
+            met=self.stack.models.met,
             operations=tuple(self.history.operations),
             seconds=self.history.now(),
         )

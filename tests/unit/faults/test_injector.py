@@ -15,9 +15,9 @@ import pytest
 
 from lorebase.embedded.state import PartRecord
 from lorebase.embedded.status import PartState
-from tests.faults.embedding_server import MoodyEmbeddings
 from tests.faults.history import History, Outcome
 from tests.faults.injector import Injector
+from tests.faults.model_server import MoodyModels
 from tests.faults.proxy import Mode, Proxy
 from tests.faults.schedule import Fault, FaultKind
 from tests.integration.embedded_parts import wait_until
@@ -30,7 +30,7 @@ class SleepingStack:
     """Parts that do nothing but live."""
 
     processes: dict[str, subprocess.Popen[bytes]]
-    embeddings: MoodyEmbeddings = field(default_factory=MoodyEmbeddings)
+    models: MoodyModels = field(default_factory=MoodyModels)
     proxies: dict[str, Proxy] = field(
         default_factory=lambda: {"milvus": Proxy(Path("/nowhere"), lambda: Path("/nowhere"))}
     )
@@ -116,10 +116,19 @@ async def test_a_connection_is_mended_afterwards(
     assert stack.proxies["milvus"].mode is Mode.OPEN
 
 
-async def test_a_mood_of_the_embeddings_passes(stack: SleepingStack, injector: Injector) -> None:
-    going_on = await while_going_on(injector, FaultKind.EMBEDDINGS_NAN)
-    assert stack.embeddings.mood == "nan"
+@pytest.mark.parametrize(
+    ("kind", "moods"),
+    [
+        (FaultKind.EMBEDDINGS_NAN, {"embeddings": "nan", "chat": "well"}),
+        (FaultKind.CHAT_STALL, {"embeddings": "well", "chat": "stall"}),
+    ],
+)
+async def test_a_mood_of_a_model_passes_and_leaves_the_other_alone(
+    stack: SleepingStack, injector: Injector, kind: FaultKind, moods: dict[str, str]
+) -> None:
+    going_on = await while_going_on(injector, kind)
+    assert stack.models.moods == moods
     await going_on
-    assert stack.embeddings.mood == "well"
+    assert stack.models.moods == {"embeddings": "well", "chat": "well"}
     (noted,) = injector.history.operations
-    assert (noted.name, noted.outcome) == ("embeddings-nan", Outcome.ACKNOWLEDGED)
+    assert (noted.name, noted.outcome) == (kind, Outcome.ACKNOWLEDGED)
