@@ -21,6 +21,7 @@ from tests.faults.injector import Injector
 from tests.faults.inspection import Inspector
 from tests.faults.schedule import FaultKind, draw
 from tests.faults.stack import LEASE_SECONDS, FaultStack, running_fault_stack
+from tests.faults.stores import Stores
 
 _SETTLE_SECONDS = 240.0
 _LISTEN_SECONDS = 30.0
@@ -29,7 +30,7 @@ _PARTS = ("postgres", "valkey", "milvus", "models", "worker", "worker2", "api")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is to do. `folder` keeps the stack's home, `history` is a file; None leaves nothing behind."""
+    """What a run is to do. `folder` keeps the home, `history` is a file; None leaves nothing behind."""
 
     rounds: int
     seed: int
@@ -106,7 +107,7 @@ class _Run:
             self.clients.append(Client(number, caller, Place(workspace_id, library.id), chance))
         brought = await self._break()
         await self._end_faults()
-        return await self._count(Inspector(self.stack, api, library.id, self.history), brought)
+        return await self._count(Inspector(Stores(self.stack), api, library.id, self.history), brought)
 
     async def _api(self) -> Api:
         credentials = self.stack.credentials
@@ -134,7 +135,7 @@ class _Run:
     async def _count(self, inspector: Inspector, brought: int) -> Report:
         settled = await inspector.settle(_SETTLE_SECONDS)
         await self._stop_listening()
-        before = check((), await inspector.read_stores())
+        before = check((), await inspector.stores.read())
         self.stack.age_broken_uploads()
         repair = await asyncio.to_thread(self._repair)
         # A repair may rebuild what was missing, by jobs of its own.

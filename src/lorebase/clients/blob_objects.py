@@ -80,7 +80,8 @@ class ObjectBlobStore:
 
     async def leftovers(self, prefix: str, before: datetime) -> AsyncIterator[str]:
         """None: parts of a multipart upload cannot be listed here; a lifecycle rule of the bucket ends them."""
-        for key in ():
+        unseen: tuple[str, ...] = ()
+        for key in unseen:
             yield key
 
 
