@@ -42,7 +42,7 @@ def main() -> int:
         print(f"stopped by {interrupted}; the stack has ended; history: {history}")
         return 128 + interrupted.number
     print("\n".join(report.lines()))
-    return 0 if report.findings.all_kept else 1
+    return report.exit_status
 
 
 def _history_file(folder: Path | None) -> Path:

@@ -34,7 +34,7 @@ def is_starting(record: StackRecord) -> bool:
 @pytest.mark.timeout(540)
 @pytest.mark.parametrize(
     ("number", "moment"),
-    [(signal.SIGTERM, is_starting), (signal.SIGTERM, is_ready), (signal.SIGINT, is_ready)],
+    [(signal.SIGINT, is_starting), (signal.SIGTERM, is_ready)],
 )
 def test_a_signal_ends_the_whole_stack(number: signal.Signals, moment: Callable[[StackRecord], bool]) -> None:
     with TemporaryDirectory(prefix="lf-", dir="/tmp") as name:
