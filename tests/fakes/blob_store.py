@@ -14,7 +14,10 @@ _PIECE = 64 * 1024
 
 
 class FakeBlobStore:
-    """Implements the BlobStore port; `down` makes every call fail, `parts` are what broken puts left, and when."""
+    """Implements the BlobStore port; `down` makes every call fail.
+
+    `parts` are what broken puts left, each with the time of its last byte.
+    """
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}

@@ -79,7 +79,7 @@ class ObjectBlobStore:
             raise _unavailable() from error
 
     async def leftovers(self, prefix: str, before: datetime) -> AsyncIterator[str]:
-        """None: parts of a multipart upload cannot be listed here; a lifecycle rule of the bucket ends them."""
+        """None: parts of a multipart upload cannot be listed; a lifecycle rule of the bucket ends them."""
         unseen: tuple[str, ...] = ()
         for key in unseen:
             yield key

@@ -36,7 +36,7 @@ class BlobAudit:
         return {key async for key in self._blobs.keys(f"{workspace_id}/")}
 
     async def drifts(self, workspace_id: UUID, stored: set[str]) -> AsyncIterator[Drift]:
-        """Orphans among the stored keys, old leftovers of uploads, then keys that are needed and not stored."""
+        """Orphans among the stored keys, old leftovers of uploads, then keys that are needed and missing."""
         old = sorted(filter(self._is_old, stored))
         for start in range(0, len(old), _BATCH):
             batch = old[start : start + _BATCH]
