@@ -14,10 +14,11 @@ from redis.exceptions import RedisError
 
 from tests.faults.history import History, Kind, Operation, Outcome
 from tests.faults.model_server import WELL
-from tests.faults.schedule import WORKERS, Fault
+from tests.faults.schedule import INSTANT, WORKERS, Fault
 from tests.faults.stack import FaultStack
 
 _NO_BYTES = 0
+_API_PATIENCE_SECONDS = 20.0
 _WRITERS = ("api", *WORKERS)
 
 
@@ -30,8 +31,13 @@ class Injector:
         self.brought = 0
 
     async def bring(self, fault: Fault) -> None:
-        """Waits for the fault's pause, brings it, holds it, and ends it."""
+        """Waits for the fault's pause, brings it, holds it, and ends it.
+
+        What lasts for a while and then is over waits until the API is there: nobody would notice it before.
+        """
         await asyncio.sleep(fault.pause)
+        if fault.family not in INSTANT:
+            await self._stack.running("api", seconds=_API_PATIENCE_SECONDS)
         began = self.history.now()
         note = await self._bring(fault)
         outcome = Outcome.REFUSED if note else Outcome.ACKNOWLEDGED

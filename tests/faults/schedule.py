@@ -48,7 +48,7 @@ class FaultKind(StrEnum):
 _WEIGHTS = {"kill": 4, "freeze": 6, "flush": 3, "cut": 2, "hole": 2, "disk": 3, "embeddings": 1, "chat": 1}
 # While the API is away nobody can do anything worth breaking.
 _API_WEIGHT = 2
-_INSTANT = frozenset({"kill", "flush"})
+INSTANT = frozenset({"kill", "flush"})
 # Of the parts of which there are several.
 WORKERS = ("worker", "worker2")
 
@@ -106,4 +106,4 @@ def _seconds(chance: random.Random, family: str, lease_seconds: float) -> float:
     if family == "freeze":
         return lease_seconds * chance.uniform(1.2, 2.0)
     drawn = chance.uniform(0.5, 4.0)
-    return 0.0 if family in _INSTANT else drawn
+    return 0.0 if family in INSTANT else drawn

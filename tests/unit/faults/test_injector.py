@@ -35,7 +35,10 @@ class SleepingStack:
         default_factory=lambda: {"milvus": Proxy(Path("/nowhere"), lambda: Path("/nowhere"))}
     )
 
-    async def running(self, name: str) -> int | None:
+    waited: list[tuple[str, float]] = field(default_factory=list)
+
+    async def running(self, name: str, seconds: float = 0.0) -> int | None:
+        self.waited.append((name, seconds))
         return self.processes[name].pid if name in self.processes else None
 
     def part(self, name: str) -> PartRecord:
@@ -132,3 +135,18 @@ async def test_a_mood_of_a_model_passes_and_leaves_the_other_alone(
     assert stack.models.moods == {"embeddings": "well", "chat": "well"}
     (noted,) = injector.history.operations
     assert (noted.name, noted.outcome) == (kind, Outcome.ACKNOWLEDGED)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.CHAT_CUT, FaultKind.HOLE_MILVUS, FaultKind.DISK_FULL])
+async def test_what_passes_waits_for_the_api_so_that_somebody_notices(
+    stack: SleepingStack, injector: Injector, kind: FaultKind
+) -> None:
+    await injector.bring(fault(kind))
+    name, seconds = stack.waited[0]
+    assert name == "api"
+    assert seconds > 0
+
+
+async def test_a_kill_waits_for_nobody_but_its_target(stack: SleepingStack, injector: Injector) -> None:
+    await injector.bring(fault(FaultKind.KILL_WORKER))
+    assert [name for name, _ in stack.waited] == ["worker2"]
