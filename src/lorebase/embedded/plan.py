@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from lorebase.clients.profile_file import read_profiles
 from lorebase.core.config import Settings, process_environment
+from lorebase.core.errors import Permanent
 from lorebase.embedded.account import unprivileged_account
 from lorebase.embedded.credentials import keep_first_workspace, read_credentials, refresh_url
 from lorebase.embedded.environment import (
@@ -18,6 +20,7 @@ from lorebase.embedded.environment import (
     child_environments,
     needed_parts,
 )
+from lorebase.embedded.errors import StackError
 from lorebase.embedded.home import Home
 from lorebase.embedded.migration_note import MigrationNote
 from lorebase.embedded.part import OneShot, OneShotResult, Part, Stage
@@ -34,6 +37,7 @@ from lorebase.embedded.private_file import read_or_make
 from lorebase.embedded.probes import http_is_ok, socket_accepts
 from lorebase.embedded.run_directory import RunDirectory, open_run_directory, parent_folders
 from lorebase.embedded.valkey import valkey_part
+from lorebase.services.retrieval_profiles import RetrievalProfiles
 
 APP = "lorebase_app"
 
@@ -60,8 +64,17 @@ def graphql_url(settings: Settings) -> str:
 
 def default_plan(settings: Settings, home: Home) -> Plan:
     """PostgreSQL, Valkey, Milvus Lite and models where needed; migration and first key; worker and API."""
+    _check_profiles(settings)
     ensure_free(settings.host, settings.port)
     return _Planner(settings, home).plan()
+
+
+def _check_profiles(settings: Settings) -> None:
+    """A file that cannot be used would stop the API and the worker at every start."""
+    try:
+        RetrievalProfiles(settings, read_profiles(settings.retrieval_profiles))
+    except Permanent as error:
+        raise StackError(error.message) from error
 
 
 class _Planner:
