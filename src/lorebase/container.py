@@ -22,7 +22,7 @@ from lorebase.clients.redis_rate_limiter import RedisRateLimiter
 from lorebase.clients.redis_streams import RedisEventStream
 from lorebase.clients.tokenizer import ModelTokenizer
 from lorebase.core.clock import SystemClock
-from lorebase.core.config import EMBEDDED_CHAT_MODEL, EMBEDDED_EMBEDDING_MODEL, Settings
+from lorebase.core.config import EMBEDDED_CHAT_MODEL, EMBEDDED_EMBEDDING_MODEL, KeywordStore, Settings
 from lorebase.core.errors import Permanent
 from lorebase.core.security import Signer
 from lorebase.ports.blob_store import BlobStore
@@ -32,6 +32,7 @@ from lorebase.repositories.database import check_login_role, create_engine, crea
 from lorebase.repositories.migrations_runner import upgrade
 from lorebase.repositories.milvus.chunks import MilvusChunkIndex
 from lorebase.repositories.milvus.collection import MilvusCollections
+from lorebase.repositories.milvus.keywords import MilvusKeywordIndex
 from lorebase.repositories.sql.embedding_registry import SqlEmbeddingRegistry
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.embeddings import EmbeddingModel
@@ -148,6 +149,7 @@ async def migrate(settings: Settings) -> EmbeddingModel:
     await ensure_roles(owner_url, _required(settings.database_url, "LOREBASE_DATABASE_URL"))
     await upgrade(owner_url)
     async with open_registry(settings) as registry:
+        await registry.make_keyword_collection()
         connections = ModelConnections(settings)
         try:
             return await registry.adopt(await describe_embedding_model(connections, settings))
@@ -165,6 +167,7 @@ async def open_registry(settings: Settings) -> AsyncIterator[EmbeddingRegistrySe
             registry=SqlEmbeddingRegistry(owner),
             collections=MilvusCollections(*_milvus(settings)),
             describe=partial(describe, connections),
+            settings=settings,
         )
     finally:
         await owner.dispose()
@@ -186,9 +189,6 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
     limiter = RedisRateLimiter(redis_url, clock)
     for resource in (queue, streams, limiter, index, connections):
         stack.push_async_callback(resource.close)
-    reranker = reranker_of(settings)
-    if reranker is not None:
-        stack.push_async_callback(reranker.close)
     templates = FilePromptTemplates()
     embedder = OpenAIEmbedder(connections=connections, batch_size=settings.embedding_batch_size)
     return _Resources(
@@ -205,9 +205,32 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
         chat=_chat(settings, connections, templates),
         templates=templates,
         analyser=KeywordAnalyser(),
-        search=SearchService(
-            units=units, embedder=embedder, index=index, settings=settings, clock=clock, reranker=reranker
-        ),
+        search=_search(stack, settings, units, embedder, index),
+    )
+
+
+def _search(
+    stack: AsyncExitStack,
+    settings: Settings,
+    units: UnitOfWorkFactory,
+    embedder: OpenAIEmbedder,
+    index: MilvusChunkIndex,
+) -> SearchService:
+    reranker = reranker_of(settings)
+    if reranker is not None:
+        stack.push_async_callback(reranker.close)
+    keywords: MilvusKeywordIndex | None = None
+    if settings.keyword_index is KeywordStore.MILVUS:
+        keywords = MilvusKeywordIndex(units, *_milvus(settings))
+        stack.push_async_callback(keywords.close)
+    return SearchService(
+        units=units,
+        embedder=embedder,
+        index=index,
+        settings=settings,
+        clock=SystemClock(),
+        reranker=reranker,
+        keywords=keywords,
     )
 
 
@@ -324,7 +347,10 @@ def _build(parts: _Resources) -> Container:
         health=_health(parts),
         reconciler=reconciler,
         rebuild=IndexRebuild(
-            units=units, reconciler=reconciler, collections=MilvusCollections(*_milvus(settings))
+            units=units,
+            reconciler=reconciler,
+            collections=MilvusCollections(*_milvus(settings)),
+            settings=settings,
         ),
         rate_limits=RateLimitService(limiter=parts.limiter, clock=clock, settings=settings),
     )

@@ -11,6 +11,7 @@ from lorebase.core.metrics import HITS_DROPPED, SEARCH_SECONDS
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.clock import Clock
 from lorebase.ports.embedder import Embedder
+from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.reranker import Reranker
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.search import SearchMode, SearchPart, SearchRequest, SearchResult
@@ -19,6 +20,7 @@ from lorebase.services.access import require
 from lorebase.services.fusion import NOTHING, FusedCandidate, fuse, keyword_leg, vector_leg
 from lorebase.services.highlights import Highlighter
 from lorebase.services.keyword_languages import main_script
+from lorebase.services.keyword_search import PostingsIndex
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.model_languages import vector_weight
 from lorebase.services.reranking import reranked
@@ -49,8 +51,11 @@ class SearchService:
         settings: Settings,
         clock: Clock,
         reranker: Reranker | None = None,
+        keywords: KeywordIndex | None = None,
     ) -> None:
+        """Words are looked up in PostgreSQL's postings unless another index of them is given."""
         self._units = units
+        self._keywords: KeywordIndex = keywords or PostingsIndex(units)
         self._embedder = embedder
         self._index = index
         self._settings = settings
@@ -104,7 +109,7 @@ class SearchService:
 
     def _legs(self, plan: SearchPlan, request: SearchRequest) -> SearchLegs:
         return SearchLegs(
-            units=self._units,
+            keywords=self._keywords,
             embedder=self._embedder,
             index=self._index,
             clock=self._clock,
