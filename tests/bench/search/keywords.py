@@ -2,8 +2,8 @@
 
 Fills a workspace of its own in the stack of LOREBASE_HOME, past the pipeline, with passages of words as rare
 and as frequent as in a language. The stack runs with LOREBASE_KEYWORD_INDEX=both, and with
-LOREBASE_RECONCILE_SECONDS=0, or its worker embeds what it finds. Both indexes are asked the same questions, one
-after the other, and must answer alike. CPU is that of all parts of the stack and of this process.
+LOREBASE_RECONCILE_SECONDS=0, or its worker embeds what it finds. Both indexes are asked the same questions,
+one after the other, and must answer alike. CPU is that of all parts of the stack and of this process.
 """
 
 from __future__ import annotations
