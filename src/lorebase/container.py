@@ -23,7 +23,7 @@ from lorebase.clients.redis_rate_limiter import RedisRateLimiter
 from lorebase.clients.redis_streams import RedisEventStream
 from lorebase.clients.tokenizer import ModelTokenizer
 from lorebase.core.clock import SystemClock
-from lorebase.core.config import EMBEDDED_CHAT_MODEL, EMBEDDED_EMBEDDING_MODEL, Settings
+from lorebase.core.config import EMBEDDED_CHAT_MODEL, EMBEDDED_EMBEDDING_MODEL, KeywordStore, Settings
 from lorebase.core.errors import Permanent
 from lorebase.core.security import Signer
 from lorebase.ports.blob_store import BlobStore
@@ -34,6 +34,7 @@ from lorebase.repositories.database import check_login_role, create_engine, crea
 from lorebase.repositories.migrations_runner import upgrade
 from lorebase.repositories.milvus.chunks import MilvusChunkIndex
 from lorebase.repositories.milvus.collection import MilvusCollections
+from lorebase.repositories.milvus.keywords import MilvusKeywordIndex
 from lorebase.repositories.sql.embedding_registry import SqlEmbeddingRegistry
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.embeddings import EmbeddingModel
@@ -118,6 +119,7 @@ class _Resources:
     analyser: KeywordAnalyser
     profiles: RetrievalProfiles
     reranker: Reranker | None
+    keywords: MilvusKeywordIndex | None
 
 
 @asynccontextmanager
@@ -154,6 +156,7 @@ async def migrate(settings: Settings) -> EmbeddingModel:
     await ensure_roles(owner_url, _required(settings.database_url, "LOREBASE_DATABASE_URL"))
     await upgrade(owner_url)
     async with open_registry(settings) as registry:
+        await registry.make_keyword_collection()
         connections = ModelConnections(settings)
         try:
             return await registry.adopt(await describe_embedding_model(connections, settings))
@@ -171,6 +174,7 @@ async def open_registry(settings: Settings) -> AsyncIterator[EmbeddingRegistrySe
             registry=SqlEmbeddingRegistry(owner),
             collections=MilvusCollections(*_milvus(settings)),
             describe=partial(describe, connections),
+            settings=settings,
         )
     finally:
         await owner.dispose()
@@ -198,6 +202,10 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
     reranker = reranker_of(settings)
     if reranker is not None:
         stack.push_async_callback(reranker.close)
+    keywords: MilvusKeywordIndex | None = None
+    if settings.keyword_index is KeywordStore.MILVUS:
+        keywords = MilvusKeywordIndex(units, *_milvus(settings))
+        stack.push_async_callback(keywords.close)
     return _Resources(
         settings=settings,
         clock=clock,
@@ -214,6 +222,7 @@ async def _open_resources(stack: AsyncExitStack, settings: Settings) -> _Resourc
         analyser=KeywordAnalyser(),
         profiles=profiles,
         reranker=reranker,
+        keywords=keywords,
     )
 
 
@@ -238,6 +247,7 @@ def _search(parts: _Resources) -> SearchService:
         settings=parts.settings,
         clock=parts.clock,
         reranker=parts.reranker,
+        keywords=parts.keywords,
         profiles=parts.profiles,
         expander=QueryExpander(chat=parts.chat, templates=parts.templates, settings=parts.settings),
     )
@@ -346,7 +356,10 @@ def _build(parts: _Resources) -> Container:
         health=_health(parts),
         reconciler=reconciler,
         rebuild=IndexRebuild(
-            units=units, reconciler=reconciler, collections=MilvusCollections(*_milvus(settings))
+            units=units,
+            reconciler=reconciler,
+            collections=MilvusCollections(*_milvus(settings)),
+            settings=settings,
         ),
         rate_limits=RateLimitService(limiter=parts.limiter, clock=clock, settings=settings),
     )

@@ -12,6 +12,8 @@ from lorebase.schemas.documents import Chunk, Document, DocumentStatus
 from lorebase.schemas.filters import DocumentFilter, SearchFilter
 from lorebase.schemas.search import (
     ChunkVector,
+    ChunkWeights,
+    KeywordQuery,
     PartitionAddress,
     ScoredChunk,
     VectorIdentity,
@@ -20,6 +22,7 @@ from lorebase.schemas.search import (
 from lorebase.services.filter_evaluation import matches_chunk
 
 Place = tuple[str, str]
+IndexRow = ChunkVector | ChunkWeights
 PAGE_ROWS = 3
 
 
@@ -30,7 +33,7 @@ class FakeChunkIndex:
     """
 
     def __init__(self) -> None:
-        self.partitions: dict[Place, dict[UUID, ChunkVector]] = {}
+        self.partitions: dict[Place, dict[UUID, IndexRow]] = {}
         self.queries: list[VectorQuery] = []
         self.asked: list[tuple[str, VectorQuery]] = []
         self.down = False
@@ -39,7 +42,9 @@ class FakeChunkIndex:
         self._rows(address)
         self.partitions.setdefault(_place(address), {})
 
-    async def upsert(self, address: PartitionAddress, rows: Sequence[ChunkVector]) -> None:
+    async def upsert(
+        self, address: PartitionAddress, rows: Sequence[ChunkVector] | Sequence[ChunkWeights]
+    ) -> None:
         if any(row.workspace_id != address.workspace_id for row in rows):
             raise ValueError("a row of another workspace")
         partition = self._rows(address)
@@ -112,20 +117,22 @@ class FakeChunkIndex:
                 score=cosine(row.vector, query.vector),
             )
             for row in self._rows(address).values()
-            if row.workspace_id == address.workspace_id and _matches(row, query)
+            if isinstance(row, ChunkVector)
+            and row.workspace_id == address.workspace_id
+            and may_match(row, query)
         ]
         return sorted(found, key=lambda hit: (-hit.score, hit.chunk_id))[: query.limit]
 
-    def _rows(self, address: PartitionAddress) -> dict[UUID, ChunkVector]:
+    def _rows(self, address: PartitionAddress) -> dict[UUID, IndexRow]:
         if self.down:
             raise Unavailable("The vector store does not answer.", code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
         return self.partitions.get(_place(address), {})
 
-    def _of(self, address: PartitionAddress, document_id: UUID) -> Iterator[ChunkVector]:
+    def _of(self, address: PartitionAddress, document_id: UUID) -> Iterator[IndexRow]:
         wanted = (address.workspace_id, document_id)
         return (row for row in self._rows(address).values() if (row.workspace_id, row.document_id) == wanted)
 
-    def _in(self, address: PartitionAddress, knowledge_base_id: UUID) -> Iterator[ChunkVector]:
+    def _in(self, address: PartitionAddress, knowledge_base_id: UUID) -> Iterator[IndexRow]:
         wanted = (address.workspace_id, knowledge_base_id)
         rows = self._rows(address).values()
         return (row for row in rows if (row.workspace_id, row.knowledge_base_id) == wanted)
@@ -141,7 +148,8 @@ def _place(address: PartitionAddress) -> Place:
     return address.collection, address.partition
 
 
-def _matches(row: ChunkVector, query: VectorQuery) -> bool:
+def may_match(row: IndexRow, query: VectorQuery | KeywordQuery) -> bool:
+    """Whether a row is a candidate."""
     if row.knowledge_base_id not in query.knowledge_base_ids:
         return False
     if query.document_ids is not None and row.document_id not in query.document_ids:
@@ -161,7 +169,7 @@ def _asks_postgres(given: SearchFilter | DocumentFilter) -> bool:
     return here or any(map(_asks_postgres, nested)) or (given.not_ is not None and _asks_postgres(given.not_))
 
 
-def _chunk(row: ChunkVector) -> Chunk:
+def _chunk(row: IndexRow) -> Chunk:
     return Chunk(
         id=row.chunk_id,
         workspace_id=row.workspace_id,
@@ -177,7 +185,7 @@ def _chunk(row: ChunkVector) -> Chunk:
     )
 
 
-def _document(row: ChunkVector) -> Document:
+def _document(row: IndexRow) -> Document:
     return Document(
         id=row.document_id,
         workspace_id=row.workspace_id,

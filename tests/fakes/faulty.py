@@ -13,6 +13,7 @@ from lorebase.ports.unit_of_work import SystemUnitOfWork, UnitOfWork, UnitOfWork
 from lorebase.schemas.embeddings import EmbeddingModel, Embeddings
 from lorebase.schemas.search import (
     ChunkVector,
+    ChunkWeights,
     PartitionAddress,
     ScoredChunk,
     VectorIdentity,
@@ -33,7 +34,9 @@ class FaultyIndex:
     async def ensure_partition(self, address: PartitionAddress) -> None:
         await self._index.ensure_partition(address)
 
-    async def upsert(self, address: PartitionAddress, rows: Sequence[ChunkVector]) -> None:
+    async def upsert(
+        self, address: PartitionAddress, rows: Sequence[ChunkVector] | Sequence[ChunkWeights]
+    ) -> None:
         await self._faults.step()
         # Dying in the middle leaves half of the rows.
         half = len(rows) // 2

@@ -15,7 +15,7 @@ from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.indexes import IndexRepository
 from lorebase.ports.jobs import JobRepository
-from lorebase.ports.keyword_index import KeywordIndex
+from lorebase.ports.keyword_index import KeywordPostings
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
 from lorebase.ports.reconciliation import ReconciliationRepository
 from lorebase.ports.removals import RemovalRepository
@@ -65,7 +65,7 @@ class MemoryUnitOfWork:
         self.documents: DocumentRepository = MemoryDocuments(state, workspace_id, now)
         self.versions: VersionRepository = MemoryVersions(state, workspace_id)
         self.chunks: ChunkRepository = MemoryChunks(state, workspace_id)
-        self.keywords: KeywordIndex = MemoryKeywords(state, workspace_id)
+        self.keywords: KeywordPostings = MemoryKeywords(state, workspace_id)
         self.jobs: JobRepository = MemoryJobs(state, workspace_id, now)
         self.conversations: ConversationRepository = MemoryConversations(state, workspace_id, now)
         self.answers: AnswerRepository = MemoryAnswers(state, workspace_id)

@@ -190,7 +190,7 @@ class World:
     def vectors(self, document_id: UUID) -> list[ChunkVector]:
         """All rows of a document in the index, of every generation."""
         rows = [row for partition in self.index.partitions.values() for row in partition.values()]
-        mine = [row for row in rows if row.document_id == document_id]
+        mine = [row for row in rows if isinstance(row, ChunkVector) and row.document_id == document_id]
         return sorted(mine, key=lambda row: (row.generation, row.ordinal))
 
     def events_of(self, job: Job) -> list[StreamEvent]:

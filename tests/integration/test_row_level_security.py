@@ -263,6 +263,7 @@ async def test_repositories_answer_a_neighbours_ids_as_if_there_were_none(neighb
         assert await uow.embeddings.get_indexes([there.index_id]) == []
         assert await uow.embeddings.cached_vectors(there.model.id, [b"h" * 32]) == {}
         assert await uow.keywords.search(query, 5000) == []
+        assert (await uow.keywords.statistics(1, (1,), 5000)).frequencies == {}
         assert await uow.jobs.succeed(theirs["job"], 0) is None
 
 

@@ -15,6 +15,7 @@ from lorebase.cli.embeddings import embeddings_commands
 from lorebase.cli.evaluation import evaluation_commands
 from lorebase.cli.ingest import ingest
 from lorebase.cli.key import key_commands
+from lorebase.cli.keywords import keywords_commands
 from lorebase.cli.knowledge_base import knowledge_base_commands
 from lorebase.cli.migrate import migrate
 from lorebase.cli.output import tolerate_any_encoding
@@ -50,6 +51,7 @@ app.add_typer(key_commands, name="key")
 app.add_typer(evaluation_commands, name="eval")
 app.add_typer(workspace_commands, name="workspace")
 app.add_typer(embeddings_commands, name="embeddings")
+app.add_typer(keywords_commands, name="keywords")
 app.add_typer(schema_commands, name="schema")
 app.command("migrate")(migrate)
 app.command("reconcile")(reconcile)

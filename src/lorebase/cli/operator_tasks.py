@@ -65,6 +65,16 @@ def retire_model(settings: Settings, model_id: str) -> EmbeddingModel:
     return asyncio.run(retired())
 
 
+def remove_keyword_weights(settings: Settings) -> None:
+    """Removes the weights of terms from Milvus; see EmbeddingRegistryService."""
+
+    async def removed() -> None:
+        async with open_registry(settings) as registry:
+            await registry.remove_keyword_collection()
+
+    asyncio.run(removed())
+
+
 def create_workspace(settings: Settings, name: str, slug: str | None) -> NewWorkspace:
     """A workspace with its first key. Conflict when the slug is taken, BadInput for a bad name or slug."""
     return asyncio.run(_create(settings, name, slug, None))

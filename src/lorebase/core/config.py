@@ -34,6 +34,14 @@ class PersistedOperations(StrEnum):
     ONLY = "only"
 
 
+class KeywordStore(StrEnum):
+    """Where the words of passages are looked up; `both` writes to both and searches in PostgreSQL."""
+
+    POSTGRESQL = "postgresql"
+    BOTH = "both"
+    MILVUS = "milvus"
+
+
 class _Group(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LOREBASE_", extra="ignore", env_ignore_empty=True)
 
@@ -175,6 +183,10 @@ class ContentSettings(_Group):
     )
     search_query_max_characters: int = 2000
     keyword_timeout_ms: int = 1000
+    keyword_index: KeywordStore = Field(
+        KeywordStore.POSTGRESQL,
+        description="Where words are looked up: postgresql, milvus, or both while one replaces the other.",
+    )
     question_max_characters: int = 4000
     answer_passages: Annotated[int, Field(ge=1, le=50)] = 8
     filter_max_depth: int = 5
@@ -273,6 +285,11 @@ class Settings(
     def generates(self) -> bool:
         """Whether the chat model follows instructions; the local one quotes and nothing else."""
         return self.chat_model is not None
+
+    @property
+    def keywords_in_milvus(self) -> bool:
+        """Whether the weights of terms are kept as sparse vectors too."""
+        return self.keyword_index is not KeywordStore.POSTGRESQL
 
     @property
     def reranks(self) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 from lorebase.schemas.embeddings import EmbeddingModel
 from lorebase.schemas.search import (
     ChunkVector,
+    ChunkWeights,
     PartitionAddress,
     ScoredChunk,
     VectorIdentity,
@@ -27,8 +28,13 @@ class ChunkIndex(Protocol):
         """Makes the partition when it is not there; may be repeated. Never makes a collection."""
         ...
 
-    async def upsert(self, address: PartitionAddress, rows: Sequence[ChunkVector]) -> None:
-        """Writes rows under the primary key `chunk_id`; writing the same row again changes nothing."""
+    async def upsert(
+        self, address: PartitionAddress, rows: Sequence[ChunkVector] | Sequence[ChunkWeights]
+    ) -> None:
+        """Writes rows under the primary key `chunk_id`; writing the same row again changes nothing.
+
+        Embeddings go to the collection of their model, weights of terms to that of their analyser.
+        """
         ...
 
     async def delete(
@@ -85,6 +91,10 @@ class CollectionAdministration(Protocol):
 
         Returns whether it was made; raises Conflict when one exists with another schema.
         """
+        ...
+
+    async def create_keywords(self, collection: str) -> bool:
+        """The same for a collection of the weights of terms."""
         ...
 
     async def drop(self, collection: str) -> None:

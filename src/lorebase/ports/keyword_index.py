@@ -6,10 +6,16 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from lorebase.schemas.search import KeywordPosting, KeywordQuery, ScoredChunk
+from lorebase.schemas.search import (
+    KeywordPosting,
+    KeywordQuery,
+    KeywordStatistics,
+    PartitionAddress,
+    ScoredChunk,
+)
 
 
-class KeywordIndex(Protocol):
+class KeywordPostings(Protocol):
     """BM25 postings, written in the transaction that makes a generation live, so they show nothing else."""
 
     async def replace(
@@ -26,9 +32,32 @@ class KeywordIndex(Protocol):
         """Removes the document's postings of every analyser version."""
         ...
 
+    async def statistics(
+        self, analyser_version: int, terms: Sequence[int], timeout_ms: int
+    ) -> KeywordStatistics:
+        """How often terms are held in the whole workspace, under the terms as they were asked.
+
+        Raises Transient when the statement timeout is reached.
+        """
+        ...
+
     async def search(self, query: KeywordQuery, timeout_ms: int) -> list[ScoredChunk]:
         """The best passages by BM25, best first; idf counts over the whole workspace.
 
         Raises Transient when the statement timeout is reached.
+        """
+        ...
+
+
+class KeywordIndex(Protocol):
+    """What searches ask for passages by words, outside of any transaction."""
+
+    async def search(
+        self, address: PartitionAddress, query: KeywordQuery, timeout_ms: int
+    ) -> list[ScoredChunk]:
+        """The best passages by BM25, best first; idf counts over the whole workspace of the address.
+
+        Scores are those of KeywordPostings.search. Hits are candidates: callers check them. Raises Transient
+        when the time is up, Unavailable when a store is out of reach.
         """
         ...

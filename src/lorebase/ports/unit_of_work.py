@@ -12,7 +12,7 @@ from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.indexes import IndexRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
-from lorebase.ports.keyword_index import KeywordIndex
+from lorebase.ports.keyword_index import KeywordPostings
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
 from lorebase.ports.reconciliation import PeriodicTaskRepository, ReconciliationRepository
 from lorebase.ports.removals import RemovalRepository
@@ -35,7 +35,7 @@ class UnitOfWork(Protocol):
     documents: DocumentRepository
     versions: VersionRepository
     chunks: ChunkRepository
-    keywords: KeywordIndex
+    keywords: KeywordPostings
     jobs: JobRepository
     conversations: ConversationRepository
     answers: AnswerRepository

@@ -18,7 +18,7 @@ from lorebase.ports.evaluations import EvaluationRepository
 from lorebase.ports.idempotency import IdempotencyRepository
 from lorebase.ports.indexes import IndexRepository
 from lorebase.ports.jobs import JobRepository, SystemJobRepository
-from lorebase.ports.keyword_index import KeywordIndex
+from lorebase.ports.keyword_index import KeywordPostings
 from lorebase.ports.knowledge_bases import EmbeddingRepository, KnowledgeBaseRepository
 from lorebase.ports.reconciliation import PeriodicTaskRepository, ReconciliationRepository
 from lorebase.ports.removals import RemovalRepository
@@ -35,7 +35,7 @@ from lorebase.repositories.sql.evaluations import SqlEvaluationRepository
 from lorebase.repositories.sql.idempotency import SqlIdempotencyRepository
 from lorebase.repositories.sql.indexes import SqlIndexRepository
 from lorebase.repositories.sql.jobs import SqlJobRepository
-from lorebase.repositories.sql.keyword_index import SqlKeywordIndex
+from lorebase.repositories.sql.keyword_postings import SqlKeywordPostings
 from lorebase.repositories.sql.knowledge_bases import SqlKnowledgeBaseRepository
 from lorebase.repositories.sql.periodic_tasks import SqlPeriodicTaskRepository
 from lorebase.repositories.sql.reconciliation import SqlReconciliationRepository
@@ -74,7 +74,7 @@ class SqlUnitOfWork(_Transaction):
         self.documents: DocumentRepository = SqlDocumentRepository(database, workspace_id)
         self.versions: VersionRepository = SqlVersionRepository(database, workspace_id)
         self.chunks: ChunkRepository = SqlChunkRepository(database, workspace_id)
-        self.keywords: KeywordIndex = SqlKeywordIndex(
+        self.keywords: KeywordPostings = SqlKeywordPostings(
             database, workspace_id, settings.database_statement_timeout_ms
         )
         self.jobs: JobRepository = SqlJobRepository(database, workspace_id, settings.open_jobs_maximum)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -149,11 +150,11 @@ class ScoredChunk(Value):
     score: float
 
 
-class ChunkVector(Value):
-    """A row of a Milvus collection: the vector of a passage with source, context and version metadata.
+class ChunkRow(Value):
+    """What every row of a Milvus collection says of its passage: source, context and version metadata.
 
     `context` is the heading path joined by " > "; `created_at` is the document's. `metadata` holds declared
-    fields only.
+    fields only. `embedding_version` names what made the vector: the model, or the keyword analyser.
     """
 
     chunk_id: UUID
@@ -174,7 +175,18 @@ class ChunkVector(Value):
     page: int | None
     token_count: int
     created_at: datetime
+
+
+class ChunkVector(ChunkRow):
+    """The row of a passage with its embedding."""
+
     vector: tuple[float, ...]
+
+
+class ChunkWeights(ChunkRow):
+    """The row of a passage with the BM25 weights of its terms; empty for a passage without words."""
+
+    weights: dict[int, float]
 
 
 class VectorIdentity(Value):
@@ -205,13 +217,31 @@ class VectorQuery(Value):
 
 
 class KeywordQuery(Value):
-    """A search by weighted terms; `terms` are 32-bit hashes made by the analyser of `analyser_version`."""
+    """A search by weighted terms; `terms` are 32-bit hashes made by the analyser of `analyser_version`.
+
+    `filter` helps an index that knows it to fewer candidates; others leave it to the check of their hits.
+    """
 
     terms: tuple[int, ...]
     analyser_version: int
     limit: int
     knowledge_base_ids: tuple[UUID, ...]
+    filter: SearchFilter | None = None
     document_ids: tuple[UUID, ...] | None = None
+
+
+class KeywordStatistics(Value):
+    """How many passages a workspace has, and how many hold a term; a term that none holds is absent."""
+
+    passages: int
+    frequencies: dict[int, int]
+
+    def inverse_frequencies(self) -> dict[int, float]:
+        """BM25's idf by term: ln(1 + (N - df + .5) / (df + .5)), with N at least df."""
+        return {
+            term: math.log((max(self.passages, frequency) + 1) / (frequency + 0.5))
+            for term, frequency in self.frequencies.items()
+        }
 
 
 class KeywordPosting(Value):

@@ -11,11 +11,13 @@ from lorebase.ports.blob_store import BlobStore
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.jobs import Job, JobError, JobStage, JobSubjectType
+from lorebase.schemas.search import PartitionAddress
 from lorebase.services.document_jobs import knowledge_base_of
 from lorebase.services.document_removal import forget
-from lorebase.services.index_writer import IndexTarget, remaining_vectors, remove_vectors, targets_of
+from lorebase.services.index_content import remaining_rows, remove_rows
 from lorebase.services.job_control import JobControl
 from lorebase.services.job_notices import JobNotices
+from lorebase.services.keyword_places import places_of
 from lorebase.services.knowledge_base_emptying import KnowledgeBaseEmptying
 
 
@@ -47,11 +49,11 @@ class DeletionHandler:
         if job.subject_type is JobSubjectType.KNOWLEDGE_BASE:
             return await self._emptying.run(job, control)
         async with self._units.for_workspace(job.workspace_id) as uow:
-            targets = await targets_of(uow, knowledge_base_of(job))
+            places = await places_of(uow, knowledge_base_of(job), self._settings)
             blob_keys = await uow.versions.blob_keys(job.subject_id)
             writers = await uow.jobs.get_many(_stopped_jobs(job))
         await control.progress(JobStage.INDEX, 0, 1)
-        await self._remove_vectors(job, targets)
+        await self._remove_vectors(job, places)
         if not all(writer.is_terminal for writer in writers):
             # What still runs may write once more; its end is at most a lease away.
             wait = {"retryAfterSeconds": self._settings.job_lease_seconds / 3}
@@ -69,9 +71,9 @@ class DeletionHandler:
     async def cancelled(self, uow: UnitOfWork, job: Job) -> None:
         """Nothing to set: deletions are not cancelled."""
 
-    async def _remove_vectors(self, job: Job, targets: Sequence[IndexTarget]) -> None:
-        await remove_vectors(self._index, targets, job.subject_id)
-        remaining = await remaining_vectors(self._index, targets, job.subject_id)
+    async def _remove_vectors(self, job: Job, places: Sequence[PartitionAddress]) -> None:
+        await remove_rows(self._index, places, job.subject_id)
+        remaining = await remaining_rows(self._index, places, job.subject_id)
         async with self._units.for_workspace(job.workspace_id) as uow:
             await uow.documents.update_receipt(job.subject_id, remaining, completed=False)
             await uow.commit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from lorebase.core.config import Settings
 from lorebase.ports.blob_store import BlobStore
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
@@ -13,6 +14,7 @@ from lorebase.schemas.reconciliation import TOMBSTONES, Drift, DriftKind, Stored
 from lorebase.services.document_jobs import new_job_about
 from lorebase.services.drift import is_stuck, orphan_kind
 from lorebase.services.job_notices import JobNotices
+from lorebase.services.keyword_places import keyword_collections
 from lorebase.services.vector_audit import picture_of
 
 _BY_JOB = frozenset(
@@ -34,12 +36,19 @@ class DriftRepair:
     """Safe beside running jobs and other repairs: whatever changed since the comparison is let alone."""
 
     def __init__(
-        self, *, units: UnitOfWorkFactory, index: ChunkIndex, blobs: BlobStore, notices: JobNotices
+        self,
+        *,
+        units: UnitOfWorkFactory,
+        index: ChunkIndex,
+        blobs: BlobStore,
+        notices: JobNotices,
+        settings: Settings,
     ) -> None:
         self._units = units
         self._index = index
         self._blobs = blobs
         self._notices = notices
+        self._keyword_collections = keyword_collections(settings)
 
     async def add_job(self, workspace_id: UUID, document_id: UUID) -> Job | None:
         """A job that brings the document's vectors or its state in line; None when it needs none any more."""
@@ -61,7 +70,8 @@ class DriftRepair:
         if document_id is None or generation is None:
             return False
         async with self._units.for_workspace(workspace_id) as uow:
-            picture = await picture_of(uow, await uow.reconciliation.documents([document_id]))
+            documents = await uow.reconciliation.documents([document_id])
+            picture = await picture_of(uow, documents, self._keyword_collections)
         document, collection = picture.documents.get(document_id), str(drift.collection)
         kept = bool(picture.places(document_id, collection))
         if orphan_kind(document, generation, kept=kept) is None:

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from lorebase.core.config import Settings
 from lorebase.ports.chunk_index import CollectionAdministration
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.pagination import PageRequest, Position
 from lorebase.schemas.reconciliation import DriftReport
+from lorebase.services.keyword_places import keyword_collections
 from lorebase.services.reconciliation import Reconciler
 
 _PAGE = 100
@@ -22,11 +24,17 @@ class IndexRebuild:
     """May be broken off and begun again: what is there already is not written again."""
 
     def __init__(
-        self, *, units: UnitOfWorkFactory, reconciler: Reconciler, collections: CollectionAdministration
+        self,
+        *,
+        units: UnitOfWorkFactory,
+        reconciler: Reconciler,
+        collections: CollectionAdministration,
+        settings: Settings,
     ) -> None:
         self._units = units
         self._reconciler = reconciler
         self._collections = collections
+        self._keyword_collections = keyword_collections(settings)
 
     async def run(self, tell: Tell, slug: str | None = None) -> list[DriftReport]:
         """Makes missing collections and vectors; the disagreements that are left, workspace by workspace.
@@ -40,6 +48,8 @@ class IndexRebuild:
         return [await self._fill(workspace_id, tell) for workspace_id in ids]
 
     async def _make_collections(self, workspace_id: UUID) -> None:
+        for collection in self._keyword_collections:
+            await self._collections.create_keywords(collection)
         after: Position | None = None
         while True:
             async with self._units.for_workspace(workspace_id) as uow:

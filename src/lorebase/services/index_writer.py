@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lorebase.core.config import Settings
-from lorebase.core.errors import ErrorCode, Transient
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import UnitOfWork
-from lorebase.schemas.documents import Chunk, Document, DocumentVersion
+from lorebase.schemas.documents import Chunk
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
 from lorebase.schemas.jobs import JobStage
-from lorebase.schemas.knowledge_bases import KnowledgeBase
 from lorebase.schemas.search import ChunkVector, PartitionAddress
-from lorebase.services.embedding_text import embedding_text, heading_path
+from lorebase.services.chunk_rows import row_of
+from lorebase.services.embedding_text import embedding_text
 from lorebase.services.embeddings import CachedEmbedder, Vector
-from lorebase.services.indexed_fields import declared_metadata
+from lorebase.services.index_content import IndexContent, verify_content
 from lorebase.services.job_control import JobControl
 
 
@@ -27,16 +26,6 @@ class IndexTarget:
 
     index: EmbeddingIndex
     address: PartitionAddress
-
-
-@dataclass(frozen=True, slots=True)
-class IndexContent:
-    """One generation of a document as it is to be found; `document` carries the title that counts."""
-
-    document: Document
-    version: DocumentVersion
-    knowledge_base: KnowledgeBase
-    chunks: Sequence[Chunk]
 
 
 async def targets_of(uow: UnitOfWork, knowledge_base_id: UUID) -> list[IndexTarget]:
@@ -100,65 +89,11 @@ class IndexWriter:
         await self._index.upsert(target.address, rows)
 
     async def verify(self, content: IndexContent, targets: Sequence[IndexTarget]) -> None:
-        """Transient unless every target holds exactly the passages of this generation.
-
-        Passages too many, left by an earlier attempt that cut the text otherwise, are removed first.
-        """
-        document, generation, expected = content.document, content.version.generation, len(content.chunks)
+        """Transient unless every target holds exactly the passages of this generation; see verify_content."""
         for target in targets:
-            found = await self._index.count(target.address, document.id, generation=generation)
-            if found == expected:
-                continue
-            if found > expected:
-                await self._index.delete(
-                    target.address,
-                    document.id,
-                    above_generation=generation - 1,
-                    below_generation=generation + 1,
-                    from_ordinal=expected,
-                )
-            message = "The vector store does not hold what was written."
-            raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
-
-
-async def remove_vectors(
-    index: ChunkIndex,
-    targets: Sequence[IndexTarget],
-    document_id: UUID,
-    *,
-    below_generation: int | None = None,
-) -> None:
-    """Removes the document's vectors from every target: all, or those of generations below one."""
-    for target in targets:
-        await index.ensure_partition(target.address)
-        await index.delete(target.address, document_id, below_generation=below_generation)
-
-
-async def remaining_vectors(index: ChunkIndex, targets: Sequence[IndexTarget], document_id: UUID) -> int:
-    """How many vectors of the document there are in all targets."""
-    return sum([await index.count(target.address, document_id) for target in targets])
+            await verify_content(self._index, target.address, content)
 
 
 def _row(content: IndexContent, chunk: Chunk, model: EmbeddingModel, vector: Vector) -> ChunkVector:
-    document, version = content.document, content.version
-    return ChunkVector(
-        chunk_id=chunk.id,
-        workspace_id=document.workspace_id,
-        knowledge_base_id=document.knowledge_base_id,
-        document_id=document.id,
-        version_id=version.id,
-        generation=version.generation,
-        ordinal=chunk.ordinal,
-        embedding_version=f"{model.name}@{model.version}",
-        source=version.file_name or document.external_id or document.title,
-        context=heading_path(chunk.section),
-        title=document.title,
-        media_type=version.media_type,
-        language=document.language,
-        tags=document.tags,
-        metadata=declared_metadata(document.metadata, content.knowledge_base.metadata_fields),
-        page=chunk.page,
-        token_count=chunk.token_count,
-        created_at=document.created_at,
-        vector=vector,
-    )
+    fields = row_of(content, chunk, f"{model.name}@{model.version}")
+    return ChunkVector(**dict(fields), vector=vector)

@@ -23,10 +23,12 @@ from lorebase.services.document_jobs import knowledge_base_of, locked_document, 
 from lorebase.services.embedding_text import HEADER_TOKENS
 from lorebase.services.embeddings import CachedEmbedder
 from lorebase.services.extraction import PARSER_BROKE, Extractor, title_of
-from lorebase.services.index_writer import IndexContent, IndexTarget, IndexWriter, targets_of
+from lorebase.services.index_content import IndexContent
+from lorebase.services.index_writer import IndexTarget, IndexWriter, targets_of
 from lorebase.services.indexed_fields import indexed_fields
 from lorebase.services.job_control import JobControl
 from lorebase.services.job_subjects import UNFINISHED
+from lorebase.services.keyword_mirror import KeywordMirror
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.stale_vectors import StaleVectors
 
@@ -80,7 +82,8 @@ class IngestionHandler:
         self._units = units
         self._extractor = Extractor(blobs=blobs, parser=parser, tokenizer=tokenizer, settings=settings)
         self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
-        self._stale = StaleVectors(units=units, index=index)
+        self._mirror = KeywordMirror(index=index, settings=settings)
+        self._stale = StaleVectors(units=units, index=index, settings=settings)
         self._analyser = analyser
         self._settings = settings
 
@@ -148,6 +151,9 @@ class IngestionHandler:
         """Writes to every index there is, those added meanwhile too, then makes the document live."""
         written: list[IndexTarget] = []
         waiting = outcome.task.targets
+        async with self._stale.removed_when_cancelled(job, control):
+            await self._mirror.write(outcome.content, outcome.postings, waiting, control)
+            await self._mirror.verify(outcome.content, waiting)
         while True:
             async with self._stale.removed_when_cancelled(job, control):
                 await self._writer.write(outcome.content, waiting, control)

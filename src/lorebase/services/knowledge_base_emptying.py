@@ -11,10 +11,11 @@ from lorebase.ports.blob_store import BlobStore
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.jobs import Job, JobStage
+from lorebase.schemas.search import PartitionAddress
 from lorebase.services.document_removal import forget
-from lorebase.services.index_writer import IndexTarget, targets_of
 from lorebase.services.job_control import JobControl
 from lorebase.services.job_notices import JobNotices
+from lorebase.services.keyword_places import places_of
 
 HIDDEN_AT_ONCE = 500
 STOPPED_AT_ONCE = 200
@@ -49,16 +50,16 @@ class KnowledgeBaseEmptying:
         await self._hide_documents(job, control)
         await self._stop_writers(job, control)
         async with self._units.for_workspace(job.workspace_id) as uow:
-            targets = await targets_of(uow, job.subject_id)
-        for target in targets:
-            await self._index.ensure_partition(target.address)
+            places = await places_of(uow, job.subject_id, self._settings)
+        for address in places:
+            await self._index.ensure_partition(address)
         done = 0
         while batch := await self._next(job):
             await control.progress(JobStage.INDEX, done, None)
-            await self._empty(job, control, targets, batch)
+            await self._empty(job, control, places, batch)
             done += len(batch)
         await self._remove_evaluations(job, control)
-        await self._verify(job, targets)
+        await self._verify(job, places)
         return await self._finish(job)
 
     async def _hide_documents(self, job: Job, control: JobControl) -> None:
@@ -93,16 +94,16 @@ class KnowledgeBaseEmptying:
             return await uow.removals.to_empty(job.subject_id, EMPTIED_AT_ONCE)
 
     async def _empty(
-        self, job: Job, control: JobControl, targets: Sequence[IndexTarget], batch: Sequence[UUID]
+        self, job: Job, control: JobControl, places: Sequence[PartitionAddress], batch: Sequence[UUID]
     ) -> None:
-        for target in targets:
-            await self._index.delete_all(target.address, job.subject_id, batch)
+        for address in places:
+            await self._index.delete_all(address, job.subject_id, batch)
         async with self._units.for_workspace(job.workspace_id) as uow:
             blob_keys = [key for document_id in batch for key in await uow.versions.blob_keys(document_id)]
         for key in blob_keys:
             control.check()
             await self._blobs.delete(key)
-        remaining = await self._count(job, targets)
+        remaining = await self._count(job, places)
         async with self._units.for_workspace(job.workspace_id) as uow:
             await _hold(uow, job)
             for document_id in batch:
@@ -119,17 +120,17 @@ class KnowledgeBaseEmptying:
                 removed = await uow.removals.remove_evaluations(job.subject_id, EVALUATIONS_AT_ONCE) > 0
                 await uow.commit()
 
-    async def _count(self, job: Job, targets: Sequence[IndexTarget]) -> int:
-        return sum([await self._index.count_all(target.address, job.subject_id) for target in targets])
+    async def _count(self, job: Job, places: Sequence[PartitionAddress]) -> int:
+        return sum([await self._index.count_all(address, job.subject_id) for address in places])
 
-    async def _verify(self, job: Job, targets: Sequence[IndexTarget]) -> None:
+    async def _verify(self, job: Job, places: Sequence[PartitionAddress]) -> None:
         """Rows of documents that nobody knows any more go too; Transient until none is left."""
-        remaining = await self._count(job, targets)
+        remaining = await self._count(job, places)
         if not remaining:
             return
-        for target in targets:
-            await self._index.delete_all(target.address, job.subject_id)
-        remaining = await self._count(job, targets)
+        for address in places:
+            await self._index.delete_all(address, job.subject_id)
+        remaining = await self._count(job, places)
         async with self._units.for_workspace(job.workspace_id) as uow:
             await uow.removals.note(job.subject_id, remaining)
             await uow.commit()

@@ -8,7 +8,7 @@ from lorebase.core.errors import NotFound, Permanent
 from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.schemas.documents import Document
 from lorebase.schemas.knowledge_bases import KnowledgeBase
-from lorebase.services.index_writer import IndexContent
+from lorebase.services.index_content import IndexContent
 from lorebase.services.indexed_fields import indexed_fields
 
 

@@ -15,15 +15,13 @@ from lorebase.schemas.documents import Document, DocumentOrder, DocumentOrderFie
 from lorebase.schemas.jobs import Job, JobError, JobSubjectType
 from lorebase.schemas.knowledge_bases import OrderDirection
 from lorebase.schemas.pagination import PageRequest, Position
+from lorebase.schemas.search import KeywordPosting
 from lorebase.services.embeddings import CachedEmbedder
-from lorebase.services.index_writer import (
-    IndexContent,
-    IndexTarget,
-    IndexWriter,
-    targets_of,
-)
+from lorebase.services.index_content import IndexContent
+from lorebase.services.index_writer import IndexTarget, IndexWriter, targets_of
 from lorebase.services.indexed_fields import indexed_fields
 from lorebase.services.job_control import JobControl
+from lorebase.services.keyword_mirror import KeywordMirror
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.stale_vectors import StaleVectors
 
@@ -56,7 +54,8 @@ class MetadataSyncHandler:
     ) -> None:
         self._units = units
         self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
-        self._stale = StaleVectors(units=units, index=index)
+        self._mirror = KeywordMirror(index=index, settings=settings)
+        self._stale = StaleVectors(units=units, index=index, settings=settings)
         self._analyser = analyser
 
     async def run(self, job: Job, control: JobControl) -> Job:
@@ -101,9 +100,14 @@ class MetadataSyncHandler:
                 return
             content, targets = read
             await self._writer.write(content, targets, control)
-            match await self._settle(job, content, targets):
+            postings = await asyncio.to_thread(
+                self._analyser.postings, content.chunks, content.document.title, content.document.language
+            )
+            await self._mirror.write(content, postings, targets, control)
+            match await self._settle(job, content, targets, postings):
                 case _Settled.KEPT:
                     await self._writer.verify(content, targets)
+                    await self._mirror.verify(content, targets)
                     return
                 case _Settled.OVERTAKEN:
                     return
@@ -122,12 +126,15 @@ class MetadataSyncHandler:
             targets = await targets_of(uow, knowledge_base.id)
         return IndexContent(document, version, knowledge_base, chunks), targets
 
-    async def _settle(self, job: Job, content: IndexContent, targets: Sequence[IndexTarget]) -> _Settled:
+    async def _settle(
+        self,
+        job: Job,
+        content: IndexContent,
+        targets: Sequence[IndexTarget],
+        postings: Sequence[KeywordPosting],
+    ) -> _Settled:
         """Whether what was written still is what the document says; then records and postings follow."""
         before = content.document
-        postings = await asyncio.to_thread(
-            self._analyser.postings, content.chunks, before.title, before.language
-        )
         async with self._units.for_workspace(job.workspace_id) as uow:
             now = await _document(uow, before.id, lock=True)
             if now is not None and now.live_generation == before.live_generation:

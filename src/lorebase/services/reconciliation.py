@@ -104,11 +104,9 @@ class Reconciler:
         settings: Settings,
     ) -> None:
         self._units = units
-        self._vectors = VectorAudit(
-            units=units, index=index, batch_documents=settings.reconcile_batch_documents
-        )
+        self._vectors = VectorAudit(units=units, index=index, settings=settings)
         self._blobs = BlobAudit(units=units, blobs=blobs, clock=clock, settings=settings)
-        self._repair = DriftRepair(units=units, index=index, blobs=blobs, notices=notices)
+        self._repair = DriftRepair(units=units, index=index, blobs=blobs, notices=notices, settings=settings)
         # Repairs must leave room among the open jobs for what callers upload meanwhile.
         self._jobs_maximum = max(1, settings.open_jobs_maximum // 10)
         every = timedelta(seconds=settings.reconcile_seconds)

@@ -15,8 +15,9 @@ from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.jobs import Job, JobError, JobStage
 from lorebase.services.embeddings import CachedEmbedder
 from lorebase.services.index_audit import IndexAudit
+from lorebase.services.index_content import IndexContent
 from lorebase.services.index_jobs import activates, give_up_index
-from lorebase.services.index_writer import IndexContent, IndexTarget, IndexWriter, targets_of
+from lorebase.services.index_writer import IndexTarget, IndexWriter, targets_of
 from lorebase.services.job_control import JobControl
 from lorebase.services.live_contents import live_content, locked_if_live, says_the_same
 from lorebase.services.stale_vectors import StaleVectors
@@ -76,7 +77,7 @@ class ReindexHandler:
         self._index = index
         self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
         self._audit = IndexAudit(units=units, index=index)
-        self._stale = StaleVectors(units=units, index=index)
+        self._stale = StaleVectors(units=units, index=index, settings=settings)
         self._settings = settings
         self._clock = clock
 

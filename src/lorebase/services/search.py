@@ -12,6 +12,7 @@ from lorebase.core.metrics import HITS_DROPPED, SEARCH_SECONDS
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.clock import Clock
 from lorebase.ports.embedder import Embedder
+from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.reranker import Reranker
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.retrieval_profiles import ExpansionMethod, RetrievalProfile
@@ -29,6 +30,7 @@ from lorebase.services.access import require
 from lorebase.services.fusion import NOTHING, FusedCandidate, fuse, fuse_by_rank, keyword_leg, vector_leg
 from lorebase.services.highlights import Highlighter
 from lorebase.services.keyword_languages import main_script
+from lorebase.services.keyword_search import PostingsIndex
 from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.model_languages import vector_weight
 from lorebase.services.query_expansion import QueryExpander, searched_queries
@@ -61,11 +63,16 @@ class SearchService:
         settings: Settings,
         clock: Clock,
         reranker: Reranker | None = None,
+        keywords: KeywordIndex | None = None,
         profiles: RetrievalProfiles | None = None,
         expander: QueryExpander | None = None,
     ) -> None:
-        """Without `profiles` those built in are there; without an expander none that asks a chat model."""
+        """Words are looked up in PostgreSQL's postings unless another index of them is given.
+
+        Without `profiles` those built in are there; without an expander none that asks a chat model.
+        """
         self._units = units
+        self._keywords: KeywordIndex = keywords or PostingsIndex(units)
         self._embedder = embedder
         self._index = index
         self._settings = settings
@@ -162,7 +169,7 @@ class SearchService:
         # The words of a passage that a model made up are nobody's: only its meaning is searched for.
         made_up = query.kind is QueryKind.HYPOTHETICAL
         return SearchLegs(
-            units=self._units,
+            keywords=self._keywords,
             embedder=self._embedder,
             index=self._index,
             clock=self._clock,

@@ -1,4 +1,4 @@
-"""The two legs of a search, run side by side: vectors in Milvus, words in PostgreSQL."""
+"""The two legs of a search, run side by side: vectors and words."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lorebase.core.errors import Transient, Unavailable
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.clock import Clock
 from lorebase.ports.embedder import Embedder
-from lorebase.ports.unit_of_work import UnitOfWorkFactory
+from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.schemas.search import KeywordQuery, ScoredChunk, SearchedQuery, SearchMode, VectorQuery
 from lorebase.services.keywords import ANALYSER_VERSION
 from lorebase.services.search_plan import SearchPlan, VectorSource
 
-# The keyword leg knows no filters but documents: without those it fetches more, to be checked afterwards.
+# Postings know no filters but documents: without those more are fetched, to be checked afterwards.
 _UNFILTERED = 5
 
 _Result = TypeVar("_Result")
@@ -49,7 +49,7 @@ class SearchLegs:
     def __init__(
         self,
         *,
-        units: UnitOfWorkFactory,
+        keywords: KeywordIndex,
         embedder: Embedder,
         index: ChunkIndex,
         clock: Clock,
@@ -60,7 +60,7 @@ class SearchLegs:
         keyword_timeout_ms: int,
         timings: Timings,
     ) -> None:
-        self._units = units
+        self._keywords = keywords
         self._embedder = embedder
         self._index = index
         self._clock = clock
@@ -113,10 +113,12 @@ class SearchLegs:
             analyser_version=ANALYSER_VERSION,
             limit=limit * (_UNFILTERED if self._plan.filters_late else 1),
             knowledge_base_ids=self._plan.knowledge_base_ids,
+            filter=self._plan.leg_filter,
             document_ids=self._plan.document_ids,
         )
+        asked = self._keywords.search(self._plan.keyword_address, query, self._keyword_timeout_ms)
         try:
-            return await self._timed("keyword", self._ask_postgres(query))
+            return await self._timed("keyword", asked)
         except Unavailable:
             raise
         except Transient:
@@ -124,10 +126,6 @@ class SearchLegs:
                 raise
             self._out_of_time = True
             return None
-
-    async def _ask_postgres(self, query: KeywordQuery) -> list[ScoredChunk]:
-        async with self._units.for_workspace(self._plan.workspace_id) as uow:
-            return await uow.keywords.search(query, self._keyword_timeout_ms)
 
     async def _timed(self, step: str, work: Awaitable[_Result]) -> _Result:
         started = self._clock.monotonic()

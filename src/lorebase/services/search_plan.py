@@ -14,6 +14,7 @@ from lorebase.schemas.filters import SearchFilter
 from lorebase.schemas.knowledge_bases import KnowledgeBase
 from lorebase.schemas.search import PartitionAddress, SearchRequest
 from lorebase.services.filter_rules import validate
+from lorebase.services.keyword_places import keyword_address
 
 # Beyond it a list of ids costs more than the filter that it stands for.
 DOCUMENT_IDS_MAXIMUM = 2000
@@ -38,6 +39,7 @@ class SearchPlan:
     workspace_id: UUID
     knowledge_base_ids: tuple[UUID, ...]
     index_ids: tuple[UUID, ...]
+    keyword_address: PartitionAddress
     sources: tuple[VectorSource, ...]
     document_ids: tuple[UUID, ...] | None
     leg_filter: SearchFilter | None
@@ -71,6 +73,7 @@ async def read_plan(
         workspace_id=workspace.id,
         knowledge_base_ids=ids,
         index_ids=tuple(base.active_index_id for base in bases),
+        keyword_address=keyword_address(workspace),
         sources=_sources(bases, indexes, workspace.partition),
         document_ids=document_ids,
         leg_filter=request.filter if document_ids is None else without_documents(request.filter),

@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from lorebase.core.config import Settings
 from lorebase.core.errors import JobCancelled, LorebaseError, NotFound
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.jobs import Job
 from lorebase.services.document_jobs import knowledge_base_of
-from lorebase.services.index_writer import remove_vectors, targets_of
+from lorebase.services.index_content import remove_rows
 from lorebase.services.job_control import JobControl
+from lorebase.services.keyword_places import places_of
 
 _log = logging.getLogger(__name__)
 
@@ -22,9 +24,10 @@ _log = logging.getLogger(__name__)
 class StaleVectors:
     """Vectors of deleted documents and of generations that are no longer live."""
 
-    def __init__(self, *, units: UnitOfWorkFactory, index: ChunkIndex) -> None:
+    def __init__(self, *, units: UnitOfWorkFactory, index: ChunkIndex, settings: Settings) -> None:
         self._units = units
         self._index = index
+        self._settings = settings
 
     async def remove(self, workspace_id: UUID, knowledge_base_id: UUID, document_id: UUID) -> None:
         """Removes all of a deleted document, or what is older than the live generation.
@@ -36,11 +39,11 @@ class StaleVectors:
                 document = await uow.documents.get(document_id)
             except NotFound:
                 document = None
-            targets = await targets_of(uow, knowledge_base_id)
+            places = await places_of(uow, knowledge_base_id, self._settings)
         if document is None:
-            await remove_vectors(self._index, targets, document_id)
+            await remove_rows(self._index, places, document_id)
         elif (live := document.live_generation) is not None:
-            await remove_vectors(self._index, targets, document_id, below_generation=live)
+            await remove_rows(self._index, places, document_id, below_generation=live)
 
     async def try_to_remove(self, job: Job) -> None:
         """As `remove` for the job's document, best effort: search shows the live generation only."""

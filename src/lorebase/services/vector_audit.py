@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from lorebase.core.config import Settings
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.reconciliation import Drift, DriftKind, IndexPlace, StoredDocument
 from lorebase.schemas.search import PartitionAddress
 from lorebase.services.drift import faults_of, is_stuck
+from lorebase.services.keyword_places import keyword_collections
 
 Seen = Mapping[str, Mapping[UUID, Mapping[int, int]]]
 
@@ -64,29 +66,42 @@ class Batch:
     last: UUID | None
 
 
-async def picture_of(uow: UnitOfWork, documents: Sequence[StoredDocument]) -> Picture:
-    """The picture of these documents, read in the transaction that read them."""
+async def picture_of(
+    uow: UnitOfWork, documents: Sequence[StoredDocument], keyword_collections: Sequence[str]
+) -> Picture:
+    """The picture of these documents, read in the transaction that read them.
+
+    Weights of terms are owed for every passage that search can find, as vectors of the active index are.
+    """
     workspace = await uow.workspaces.get()
     addresses = [
         PartitionAddress(collection=collection, partition=workspace.partition, workspace_id=workspace.id)
-        for collection in await uow.reconciliation.collections()
+        for collection in (*await uow.reconciliation.collections(), *keyword_collections)
     ]
-    return Picture({one.id: one for one in documents}, await uow.reconciliation.indexes(), addresses)
+    indexes = await uow.reconciliation.indexes()
+    keywords = [
+        place.model_copy(update={"collection": collection})
+        for collection in keyword_collections
+        for place in indexes
+        if place.active
+    ]
+    return Picture({one.id: one for one in documents}, [*indexes, *keywords], addresses)
 
 
 class VectorAudit:
     """Finds vectors that miss and vectors that nobody needs, past what running jobs are changing."""
 
-    def __init__(self, *, units: UnitOfWorkFactory, index: ChunkIndex, batch_documents: int) -> None:
+    def __init__(self, *, units: UnitOfWorkFactory, index: ChunkIndex, settings: Settings) -> None:
         self._units = units
         self._index = index
-        self._batch_documents = batch_documents
+        self._batch_documents = settings.reconcile_batch_documents
+        self._keyword_collections = keyword_collections(settings)
 
     async def batch(self, workspace_id: UUID, after: UUID | None) -> Batch:
         """The next documents by id, and whatever vectors there are in their range of ids."""
         async with self._units.for_workspace(workspace_id) as uow:
             page = await uow.reconciliation.documents_after(after, self._batch_documents)
-            picture = await picture_of(uow, page)
+            picture = await picture_of(uow, page, self._keyword_collections)
         through = page[-1].id if len(page) == self._batch_documents else None
         seen = {
             address.collection: await self._count_all(address, after, through)
@@ -125,7 +140,8 @@ class VectorAudit:
 
     async def _look(self, workspace_id: UUID, ids: Sequence[UUID]) -> Picture:
         async with self._units.for_workspace(workspace_id) as uow:
-            return await picture_of(uow, await uow.reconciliation.documents(ids))
+            documents = await uow.reconciliation.documents(ids)
+            return await picture_of(uow, documents, self._keyword_collections)
 
     async def _count(
         self, address: PartitionAddress, document_id: UUID, generations: Collection[int]

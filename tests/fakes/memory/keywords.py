@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from lorebase.core.errors import Transient
-from lorebase.schemas.search import KeywordPosting, KeywordQuery, ScoredChunk
+from lorebase.schemas.search import KeywordPosting, KeywordQuery, KeywordStatistics, ScoredChunk
 from tests.fakes.memory.state import State, StoredPostings
 
 
@@ -33,30 +32,51 @@ class MemoryKeywords:
         for key in [key for key in self._state.postings if key[0] == document_id]:
             del self._state.postings[key]
 
-    async def search(self, query: KeywordQuery, timeout_ms: int) -> list[ScoredChunk]:
+    async def statistics(
+        self, analyser_version: int, terms: Sequence[int], timeout_ms: int
+    ) -> KeywordStatistics:
         if timeout_ms <= 0:
             raise Transient("The keyword search took too long.")
-        weights: dict[int, dict[UUID, float]] = defaultdict(dict)
-        documents: dict[UUID, tuple[UUID, UUID]] = {}
-        for (document_id, version), row in self._state.postings.items():
-            if row.workspace_id != self._workspace_id or version != query.analyser_version:
-                continue
-            for posting in row.postings:
-                weights[posting.term][posting.chunk_id] = posting.weight
-                documents[posting.chunk_id] = (document_id, row.knowledge_base_id)
+        holding = Counter(unsigned(posting.term) for _, _, posting in self._all(analyser_version))
+        return KeywordStatistics(
+            passages=self._passages(),
+            frequencies={term: holding[unsigned(term)] for term in terms if holding[unsigned(term)]},
+        )
+
+    async def search(self, query: KeywordQuery, timeout_ms: int) -> list[ScoredChunk]:
+        counted = await self.statistics(query.analyser_version, query.terms, timeout_ms)
+        idf = {unsigned(term): idf for term, idf in counted.inverse_frequencies().items()}
         scores: dict[UUID, float] = defaultdict(float)
-        for term in set(query.terms):
-            idf = _idf(len(documents), len(weights[term]))
-            for chunk_id, weight in weights[term].items():
-                scores[chunk_id] += idf * weight
+        documents: dict[UUID, UUID] = {}
+        for document_id, row, posting in self._all(query.analyser_version):
+            if (
+                row.knowledge_base_id in query.knowledge_base_ids
+                and (query.document_ids is None or document_id in query.document_ids)
+                and unsigned(posting.term) in idf
+            ):
+                scores[posting.chunk_id] += idf[unsigned(posting.term)] * posting.weight
+                documents[posting.chunk_id] = document_id
         hits = [
-            ScoredChunk(chunk_id=chunk_id, document_id=documents[chunk_id][0], generation=None, score=score)
+            ScoredChunk(chunk_id=chunk_id, document_id=documents[chunk_id], generation=None, score=score)
             for chunk_id, score in scores.items()
-            if documents[chunk_id][1] in query.knowledge_base_ids
-            and (query.document_ids is None or documents[chunk_id][0] in query.document_ids)
         ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))[: query.limit]
 
+    def _all(self, analyser_version: int) -> Iterator[tuple[UUID, StoredPostings, KeywordPosting]]:
+        for (document_id, version), row in self._state.postings.items():
+            if row.workspace_id == self._workspace_id and version == analyser_version:
+                for posting in row.postings:
+                    yield document_id, row, posting
 
-def _idf(passages: int, holding: int) -> float:
-    return math.log(1 + (passages - holding + 0.5) / (holding + 0.5))
+    def _passages(self) -> int:
+        active = {base.active_index_id for base in self._state.knowledge_bases.values()}
+        return sum(
+            held.chunk_count
+            for (index_id, _), held in self._state.index_documents.items()
+            if index_id in active and held.workspace_id == self._workspace_id
+        )
+
+
+def unsigned(term: int) -> int:
+    """The 32 bits of a term, which may be read with a sign or without."""
+    return term % 2**32

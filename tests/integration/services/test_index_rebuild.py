@@ -11,14 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from lorebase.core.config import KeywordStore
 from lorebase.embedded.child import Child
 from lorebase.repositories.milvus.chunks import MilvusChunkIndex
 from lorebase.repositories.milvus.collection import MilvusCollections
+from lorebase.repositories.milvus.keywords import MilvusKeywordIndex
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.jobs import JobLane
 from lorebase.schemas.reconciliation import DriftKind, DriftReport
-from lorebase.schemas.search import SearchMode, SearchRequest
+from lorebase.schemas.search import KeywordQuery, SearchMode, SearchRequest
 from lorebase.services.index_rebuild import IndexRebuild
+from lorebase.services.keyword_places import keyword_address
+from lorebase.services.keyword_search import PostingsIndex
+from lorebase.services.keywords import ANALYSER_VERSION, KeywordAnalyser
 from lorebase.services.search import SearchService
 from tests.factories import Tenant, make_settings
 from tests.fakes.world import World
@@ -72,12 +77,16 @@ class Library:
     world: World
     tenant: Tenant
     collections: MilvusCollections
+    milvus_uri: str
     told: list[tuple[int, int]] = field(default_factory=list)
 
     async def rebuilt(self) -> DriftReport:
         """A rebuild with a worker at work; what disagrees in the end."""
         rebuild = IndexRebuild(
-            units=self.world.units, reconciler=self.world.reconciler(), collections=self.collections
+            units=self.world.units,
+            reconciler=self.world.reconciler(),
+            collections=self.collections,
+            settings=self.world.settings,
         )
         worker = asyncio.create_task(self.work())
         try:
@@ -113,6 +122,25 @@ class Library:
         ids = [hit.document_id for hit in result.hits]
         return next((one.title for one in await world.documents.get_many(self.tenant.principal, ids)), None)
 
+    async def words_agree(self, query: str) -> None:
+        """Both indexes of words find the same passages with the same scores."""
+        base, workspace = self.tenant.knowledge_base, self.tenant.workspace
+        asked = KeywordQuery(
+            terms=KeywordAnalyser().query_terms(query),
+            analyser_version=ANALYSER_VERSION,
+            limit=50,
+            knowledge_base_ids=(base.id,),
+        )
+        address = keyword_address(workspace)
+        sparse = MilvusKeywordIndex(self.world.units, self.milvus_uri, None, TIMEOUT_SECONDS)
+        found = [
+            {hit.chunk_id: hit.score for hit in await index.search(address, asked, 5000)}
+            for index in (PostingsIndex(self.world.units), sparse)
+        ]
+        await sparse.close()
+        assert found[0]
+        assert found[1] == pytest.approx(found[0], rel=1e-5)
+
 
 @pytest.fixture
 async def library(world: World, tenant: Tenant, milvus: OwnMilvus) -> Library:
@@ -121,7 +149,7 @@ async def library(world: World, tenant: Tenant, milvus: OwnMilvus) -> Library:
     for subject in SUBJECTS:
         await world.upsert(tenant, f"{subject} " * 80, title=subject, external_id=subject)
     await world.run_all()
-    return Library(world, tenant, collections)
+    return Library(world, tenant, collections, milvus.part.address)
 
 
 async def test_a_lost_vector_store_is_filled_again_without_the_provider(
@@ -156,6 +184,21 @@ async def test_a_rebuild_that_was_broken_off_goes_on_with_the_rest(
     assert (await library.rebuilt()).found == 0
     assert library.told[-1] == (len(SUBJECTS) - 2, len(SUBJECTS) - 2)
     assert [await library.found(subject) for subject in SUBJECTS] == list(SUBJECTS)
+
+
+async def test_words_move_to_a_real_store_beside_postgresql_and_come_back_when_it_is_lost(
+    library: Library, milvus: OwnMilvus
+) -> None:
+    world = library.world
+    calls = len(world.embedder.calls)
+    world.settings = world.settings.model_copy(update={"keyword_index": KeywordStore.BOTH})
+    assert (await library.rebuilt()).found == 0
+    for subject in SUBJECTS:
+        await library.words_agree(f"{subject} and harbours")
+    milvus.lose_everything()
+    assert (await library.rebuilt()).found == 0
+    await library.words_agree("violins glaciers")
+    assert len(world.embedder.calls) == calls
 
 
 async def test_orphans_in_a_real_store_are_found_and_removed(library: Library) -> None:

@@ -178,6 +178,10 @@ LOOK_UPS: dict[str, tuple[Ask, str]] = {
         ),
         "pk_keyword_postings",
     ),
+    "how frequent words are": (
+        lambda uow, tenant, known: uow.keywords.statistics(1, (100, 101), 5000),
+        "pk_keyword_postings",
+    ),
 }
 
 SYSTEM: dict[str, tuple[AskSystem, str]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
@@ -16,10 +15,12 @@ from lorebase.repositories.milvus.filters import (
     query_condition,
     tenant_condition,
 )
+from lorebase.repositories.milvus.hits import FOUND_FIELDS, scored
 from lorebase.repositories.milvus.rendering import Dialect, Expression, render
-from lorebase.repositories.milvus.rows import Cell, row
+from lorebase.repositories.milvus.rows import Cell, row, vector_bytes
 from lorebase.schemas.search import (
     ChunkVector,
+    ChunkWeights,
     PartitionAddress,
     ScoredChunk,
     VectorIdentity,
@@ -32,10 +33,7 @@ _ROW_BYTES = 4096
 _LEAST_BREADTH = 200
 _PAGE_ROWS = 5000
 _COUNT = "count(*)"
-_FOUND_FIELDS = [c.CHUNK_ID, c.WORKSPACE_ID, c.DOCUMENT_ID, c.GENERATION]
 _IDENTITY_FIELDS = [c.CHUNK_ID, c.DOCUMENT_ID, c.GENERATION, c.ORDINAL]
-
-_logger = logging.getLogger(__name__)
 
 
 class MilvusChunkIndex:
@@ -70,7 +68,9 @@ class MilvusChunkIndex:
             if not await self._has_partition(connection, address):
                 raise
 
-    async def upsert(self, address: PartitionAddress, rows: Sequence[ChunkVector]) -> None:
+    async def upsert(
+        self, address: PartitionAddress, rows: Sequence[ChunkVector] | Sequence[ChunkWeights]
+    ) -> None:
         """Writes rows under the primary key `chunk_id`, in batches that fit a message."""
         if any(chunk.workspace_id != address.workspace_id for chunk in rows):
             raise ValueError("a row of another workspace")
@@ -223,7 +223,7 @@ class MilvusChunkIndex:
                     filter=expression.text,
                     filter_params=expression.parameters,
                     limit=query.limit,
-                    output_fields=_FOUND_FIELDS,
+                    output_fields=FOUND_FIELDS,
                     partition_names=[address.partition],
                     search_params={"metric_type": "COSINE", "params": {"ef": breadth}},
                     consistency_level="Bounded",
@@ -231,7 +231,7 @@ class MilvusChunkIndex:
                 )
         except PartitionMissing:
             return []
-        return _scored(answer[0] if answer else [], address)
+        return scored(answer[0] if answer else [], address)
 
     async def _has_partition(self, connection: MilvusConnection, address: PartitionAddress) -> bool:
         with translated("has partition"):
@@ -262,9 +262,12 @@ def _breadths(query: VectorQuery, dialect: Dialect) -> list[int]:
     return [first, dialect.widest_breadth] if first < dialect.widest_breadth else [first]
 
 
-def _batches(chunks: Sequence[ChunkVector]) -> Iterator[list[dict[str, Cell]]]:
+def _batches(
+    chunks: Sequence[ChunkVector] | Sequence[ChunkWeights],
+) -> Iterator[list[dict[str, Cell]]]:
     if chunks:
-        per_batch = max(1, min(_BATCH_ROWS, _BATCH_BYTES // (4 * len(chunks[0].vector) + _ROW_BYTES)))
+        widest = max(vector_bytes(chunk) for chunk in chunks)
+        per_batch = max(1, min(_BATCH_ROWS, _BATCH_BYTES // (widest + _ROW_BYTES)))
         for start in range(0, len(chunks), per_batch):
             yield [row(chunk) for chunk in chunks[start : start + per_batch]]
 
@@ -276,22 +279,3 @@ def _identity(found: Mapping[str, object]) -> VectorIdentity:
         generation=int(str(found[c.GENERATION])),
         ordinal=int(str(found[c.ORDINAL])),
     )
-
-
-def _scored(hits: Sequence[Mapping[str, object]], address: PartitionAddress) -> list[ScoredChunk]:
-    found: list[ScoredChunk] = []
-    for hit in hits:
-        entity = hit["entity"]
-        assert isinstance(entity, Mapping)
-        if entity[c.WORKSPACE_ID] != address.workspace_id.hex:
-            _logger.error("Milvus returned another tenant's row", extra={"collection": address.collection})
-            continue
-        found.append(
-            ScoredChunk(
-                chunk_id=UUID(str(hit[c.CHUNK_ID])),
-                document_id=UUID(str(entity[c.DOCUMENT_ID])),
-                generation=int(str(entity[c.GENERATION])),
-                score=float(str(hit["distance"])),
-            )
-        )
-    return found

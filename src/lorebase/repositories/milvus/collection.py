@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from lorebase.core.errors import Conflict
 from lorebase.repositories.milvus import columns as c
@@ -14,6 +15,8 @@ from lorebase.schemas.embeddings import EmbeddingModel
 
 HNSW = {"M": 16, "efConstruction": 200}
 METRIC = "COSINE"
+DENSE_INDEX = {"index_type": "HNSW", "metric_type": METRIC, "params": HNSW}
+SPARSE_INDEX = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "IP", "params": {}}
 
 # What a column is: its type, and its length or dimensions.
 Shape = tuple[str, str, int]
@@ -29,21 +32,24 @@ class MilvusCollections:
 
     async def create(self, model: EmbeddingModel) -> bool:
         """Creates the collection, or checks the one that is there; see CollectionAdministration."""
-        return await asyncio.to_thread(self._create, model.collection, model.dimensions)
+        return await asyncio.to_thread(self._create, model.collection, collection_schema(model.dimensions))
+
+    async def create_keywords(self, collection: str) -> bool:
+        """The same for a collection of the weights of terms."""
+        return await asyncio.to_thread(self._create, collection, collection_schema(None))
 
     async def drop(self, collection: str) -> None:
         """Removes a collection; no error when it is gone already."""
         await asyncio.to_thread(self._drop, collection)
 
-    def _create(self, name: str, dimensions: int) -> bool:
-        schema = collection_schema(dimensions)
+    def _create(self, name: str, schema: CollectionSchema) -> bool:
         with self._client("create collection") as client:
             if client.has_collection(name, timeout=self._timeout):
                 check_fits(_found(client.describe_collection(name, timeout=self._timeout)), schema)
                 client.load_collection(name, timeout=self._timeout)
                 return False
             index = client.prepare_index_params()
-            index.add_index(c.VECTOR, index_type="HNSW", metric_type=METRIC, params=HNSW)
+            index.add_index(c.VECTOR, **_index_of(schema))
             client.create_collection(name, schema=schema, index_params=index, timeout=self._timeout)
         return True
 
@@ -62,8 +68,13 @@ class MilvusCollections:
                 client.close()
 
 
-def collection_schema(dimensions: int) -> CollectionSchema:
-    """The explicit schema, without a dynamic field."""
+def _index_of(schema: CollectionSchema) -> dict[str, Any]:
+    [vector] = [field for field in schema.fields if field.name == c.VECTOR]
+    return SPARSE_INDEX if vector.dtype == DataType.SPARSE_FLOAT_VECTOR else DENSE_INDEX
+
+
+def collection_schema(dimensions: int | None) -> CollectionSchema:
+    """The explicit schema, without a dynamic field; without dimensions that of the weights of terms."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     for name in c.IDENTIFIERS:
         schema.add_field(name, DataType.VARCHAR, max_length=c.IDENTIFIER_BYTES, is_primary=name == c.CHUNK_ID)
@@ -82,7 +93,10 @@ def collection_schema(dimensions: int) -> CollectionSchema:
     )
     schema.add_field(c.METADATA, DataType.JSON)
     schema.add_field(c.INEXACT, DataType.BOOL)
-    schema.add_field(c.VECTOR, DataType.FLOAT_VECTOR, dim=dimensions)
+    if dimensions is None:
+        schema.add_field(c.VECTOR, DataType.SPARSE_FLOAT_VECTOR)
+    else:
+        schema.add_field(c.VECTOR, DataType.FLOAT_VECTOR, dim=dimensions)
     return schema
 
 

@@ -36,7 +36,7 @@ from lorebase.repositories.milvus.conditions import (
 )
 from lorebase.repositories.milvus.rendering import Dialect
 from lorebase.schemas.filters import DocumentFilter, MetadataFilter, SearchFilter
-from lorebase.schemas.search import PartitionAddress, VectorQuery
+from lorebase.schemas.search import KeywordQuery, PartitionAddress, VectorQuery
 
 _SAFE_PATH = re.compile(r"[\w.\- ]{1,200}")
 
@@ -69,7 +69,9 @@ def knowledge_base_condition(
     return all_of(parts)
 
 
-def query_condition(address: PartitionAddress, query: VectorQuery, dialect: Dialect) -> Condition:
+def query_condition(
+    address: PartitionAddress, query: VectorQuery | KeywordQuery, dialect: Dialect
+) -> Condition:
     """Everything that narrows a search."""
     parts = [tenant_condition(address), _ids(c.KNOWLEDGE_BASE_ID, query.knowledge_base_ids)]
     if query.document_ids is not None:

@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from lorebase.repositories.milvus import columns as c
+from lorebase.repositories.milvus.sparse import sparse_vector
 from lorebase.schemas.metadata import as_milliseconds, as_number, as_texts, leaves, milliseconds
-from lorebase.schemas.search import ChunkVector
+from lorebase.schemas.search import ChunkRow, ChunkVector, ChunkWeights
 
-Cell = str | int | float | bool | list[str] | list[float] | dict[str, JsonValue]
+Cell = str | int | float | bool | list[str] | list[float] | dict[str, JsonValue] | dict[int, float]
 
 # Beyond it neighbouring whole numbers share one double, and comparisons are no longer exact.
 _EXACT_NUMBER = 2**53
 
 
-def row(chunk: ChunkVector) -> dict[str, Cell]:
+def row(chunk: ChunkVector | ChunkWeights) -> dict[str, Cell]:
     """The row of a passage. What does not fit is cut and the row marked inexact: every filter finds it."""
     texts = _texts(chunk)
     metadata, metadata_exact = metadata_cell(chunk.metadata)
@@ -35,11 +36,20 @@ def row(chunk: ChunkVector) -> dict[str, Cell]:
         c.TAGS: tags,
         c.METADATA: metadata,
         c.INEXACT: not (filterable and metadata_exact and tuple(tags) == chunk.tags),
-        c.VECTOR: list(chunk.vector),
+        c.VECTOR: _vector(chunk),
     }
 
 
-def _identifiers(chunk: ChunkVector) -> dict[str, Cell]:
+def vector_bytes(chunk: ChunkVector | ChunkWeights) -> int:
+    """About how much of a message the row's vector takes."""
+    return 4 * len(chunk.vector) if isinstance(chunk, ChunkVector) else 8 * len(chunk.weights)
+
+
+def _vector(chunk: ChunkVector | ChunkWeights) -> Cell:
+    return list(chunk.vector) if isinstance(chunk, ChunkVector) else sparse_vector(chunk.weights)
+
+
+def _identifiers(chunk: ChunkRow) -> dict[str, Cell]:
     return {
         c.CHUNK_ID: chunk.chunk_id.hex,
         c.WORKSPACE_ID: chunk.workspace_id.hex,
@@ -49,7 +59,7 @@ def _identifiers(chunk: ChunkVector) -> dict[str, Cell]:
     }
 
 
-def _texts(chunk: ChunkVector) -> dict[str, str]:
+def _texts(chunk: ChunkRow) -> dict[str, str]:
     language = chunk.language or c.NO_TEXT
     return {
         c.EMBEDDING_VERSION: chunk.embedding_version,

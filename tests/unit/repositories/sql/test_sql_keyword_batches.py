@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorebase.repositories.sql.keyword_index import _batches, _signed, _statement
+from lorebase.repositories.sql.keyword_postings import _batches, _signed, _statement
 from lorebase.schemas.search import KeywordPosting, KeywordQuery
 
 terms = st.integers(0, 2**32 - 1)

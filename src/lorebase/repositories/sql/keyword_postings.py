@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, delete, text
+from sqlalchemy import Row, TextClause, delete, text
 
 from lorebase.core.errors import ErrorCode, Transient, Unavailable
 from lorebase.models.chunks import keyword_postings
 from lorebase.repositories.database_errors import STATEMENT_CANCELLED
 from lorebase.repositories.sql.connection import Parameters, SqlConnection
 from lorebase.repositories.sql.document_rows import lock_document
-from lorebase.schemas.search import KeywordPosting, KeywordQuery, ScoredChunk
+from lorebase.schemas.search import KeywordPosting, KeywordQuery, KeywordStatistics, ScoredChunk
 
 _BATCH = 20_000
 _SIGN = 2**31
@@ -33,15 +34,16 @@ _INSERT = text(
 # idf = ln(1 + (N - df + .5) / (df + .5)) = ln((N + 1) / (df + .5)) counts over the whole workspace; only then
 # is the search narrowed. N is the number of passages in active indexes, at least df. Materialised, so that
 # postings are read once and a logarithm is taken once a term, not once a posting.
+_PASSAGES = """
+        SELECT coalesce(sum(index_documents.chunk_count), 0) AS total
+        FROM knowledge_bases
+        JOIN index_documents ON index_documents.index_id = knowledge_bases.active_index_id
+"""
 _SEARCH = """
     WITH matched AS MATERIALIZED (
         SELECT term, chunk_id, knowledge_base_id, weight{document} FROM keyword_postings
         WHERE analyser_version = :analyser_version AND term = ANY(CAST(:terms AS int[]))
-    ), passages AS (
-        SELECT coalesce(sum(index_documents.chunk_count), 0) AS total
-        FROM knowledge_bases
-        JOIN index_documents ON index_documents.index_id = knowledge_bases.active_index_id
-    ), frequencies AS (
+    ), passages AS ({passages}), frequencies AS (
         SELECT term, count(*) AS frequency FROM matched GROUP BY term
     ), weights AS MATERIALIZED (
         SELECT term,
@@ -59,15 +61,28 @@ _SEARCH = """
     FROM best JOIN chunks ON chunks.id = best.chunk_id
     ORDER BY best.score DESC, best.chunk_id
 """
-_SEARCH_ALL = text(_SEARCH.format(document="", narrowed=""))
+_SEARCH_ALL = text(_SEARCH.format(passages=_PASSAGES, document="", narrowed=""))
 _SEARCH_IN = text(
     _SEARCH.format(
-        document=", document_id", narrowed=" AND matched.document_id = ANY(CAST(:document_ids AS uuid[]))"
+        passages=_PASSAGES,
+        document=", document_id",
+        narrowed=" AND matched.document_id = ANY(CAST(:document_ids AS uuid[]))",
     )
+)
+# The same counts alone, from the search index: nothing is sorted, joined or kept.
+_STATISTICS = text(
+    f"""
+    WITH passages AS ({_PASSAGES}), frequencies AS (
+        SELECT term, count(*) AS frequency FROM keyword_postings
+        WHERE analyser_version = :analyser_version AND term = ANY(CAST(:terms AS int[]))
+        GROUP BY term
+    )
+    SELECT term, frequency, total FROM frequencies CROSS JOIN passages
+    """
 )
 
 
-class SqlKeywordIndex:
+class SqlKeywordPostings:
     """See ports/keyword_index.py."""
 
     def __init__(self, database: SqlConnection, workspace_id: UUID, statement_timeout_ms: int) -> None:
@@ -109,11 +124,34 @@ class SqlKeywordIndex:
         """The best passages by BM25, best first; Transient when the statement timeout is reached."""
         if not query.terms or query.limit < 1:
             return []
+        rows = await self._rows_in_time(*_statement(query), timeout_ms)
+        return [
+            ScoredChunk(
+                chunk_id=row.chunk_id, document_id=row.document_id, generation=row.generation, score=row.score
+            )
+            for row in rows
+        ]
+
+    async def statistics(
+        self, analyser_version: int, terms: Sequence[int], timeout_ms: int
+    ) -> KeywordStatistics:
+        """How often terms are held in the workspace; Transient when the statement timeout is reached."""
+        asked = {_signed(term): term for term in terms}
+        values: Parameters = {"analyser_version": analyser_version, "terms": sorted(asked)}
+        rows = await self._rows_in_time(_STATISTICS, values, timeout_ms)
+        return KeywordStatistics(
+            passages=rows[0].total if rows else 0,
+            frequencies={asked[row.term]: row.frequency for row in rows},
+        )
+
+    async def _rows_in_time(
+        self, statement: TextClause, values: Parameters, timeout_ms: int
+    ) -> Sequence[Row[Any]]:
         await self._database.script(
             f"SAVEPOINT keyword_search; SET LOCAL statement_timeout = {int(timeout_ms)}"
         )
         try:
-            rows = await self._database.rows(*_statement(query))
+            rows = await self._database.rows(statement, values)
         except Unavailable as error:
             if error.details.get("reason") != STATEMENT_CANCELLED:
                 raise
@@ -123,12 +161,7 @@ class SqlKeywordIndex:
             raise Transient("The keyword search took too long.", code=ErrorCode.OVERLOADED) from None
         usual = f"SET LOCAL statement_timeout = {self._statement_timeout_ms}"
         await self._database.script(f"RELEASE SAVEPOINT keyword_search; {usual}")
-        return [
-            ScoredChunk(
-                chunk_id=row.chunk_id, document_id=row.document_id, generation=row.generation, score=row.score
-            )
-            for row in rows
-        ]
+        return rows
 
 
 def _statement(query: KeywordQuery) -> tuple[TextClause, Parameters]:

@@ -1,0 +1,63 @@
+"""Writing the weights of terms to the vector store, where a setting wants them besides PostgreSQL."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from lorebase.core.config import Settings
+from lorebase.ports.chunk_index import ChunkIndex
+from lorebase.schemas.documents import Chunk
+from lorebase.schemas.search import ChunkWeights, KeywordPosting, PartitionAddress
+from lorebase.services.chunk_rows import row_of
+from lorebase.services.index_content import IndexContent, verify_content
+from lorebase.services.index_writer import IndexTarget
+from lorebase.services.job_control import JobControl
+from lorebase.services.keyword_places import KEYWORD_COLLECTION
+from lorebase.services.keywords import ANALYSER_VERSION
+
+_BATCH = 500
+
+
+class KeywordMirror:
+    """Every passage has a row, those without words too: counting rows then says whether any misses."""
+
+    def __init__(self, *, index: ChunkIndex, settings: Settings) -> None:
+        self._index = index
+        self._wanted = settings.keywords_in_milvus
+
+    async def write(
+        self,
+        content: IndexContent,
+        postings: Sequence[KeywordPosting],
+        targets: Sequence[IndexTarget],
+        control: JobControl,
+    ) -> None:
+        """Writes the passages' weights beside their vectors; the same content gives the same rows."""
+        if not self._wanted:
+            return
+        address = _beside(targets)
+        weights: defaultdict[UUID, dict[int, float]] = defaultdict(dict)
+        for posting in postings:
+            weights[posting.chunk_id][posting.term] = posting.weight
+        await self._index.ensure_partition(address)
+        for start in range(0, len(content.chunks), _BATCH):
+            control.check()
+            batch = content.chunks[start : start + _BATCH]
+            rows = [_row(content, chunk, weights.get(chunk.id, {})) for chunk in batch]
+            await self._index.upsert(address, rows)
+
+    async def verify(self, content: IndexContent, targets: Sequence[IndexTarget]) -> None:
+        """Transient unless exactly the passages of this generation are there; see verify_content."""
+        if self._wanted:
+            await verify_content(self._index, _beside(targets), content)
+
+
+def _beside(targets: Sequence[IndexTarget]) -> PartitionAddress:
+    # A knowledge base has an active index at any time, and a workspace one partition in all collections.
+    return targets[0].address.model_copy(update={"collection": KEYWORD_COLLECTION})
+
+
+def _row(content: IndexContent, chunk: Chunk, weights: dict[int, float]) -> ChunkWeights:
+    return ChunkWeights(**dict(row_of(content, chunk, f"kw{ANALYSER_VERSION}")), weights=weights)
