@@ -11,8 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.routing import BaseRoute, Route
 
 from lorebase.api.bodies import BodyLimit
 from lorebase.api.downloads import PATH, download
@@ -25,13 +24,16 @@ from lorebase.api.health import livez, readyz
 from lorebase.api.metrics import Metrics
 from lorebase.api.middleware import TRACE_HEADER, RequestSurroundings
 from lorebase.api.services import Services
+from lorebase.api.transports.authentication import ContextFor
 from lorebase.api.transports.http import HttpTransport
 from lorebase.api.transports.problems import error_response
-from lorebase.api.transports.websocket import WebSocketTransport
+from lorebase.api.transports.websocket import SocketEntrance, WebSocketTransport
 from lorebase.core.config import Settings
 from lorebase.core.errors import LorebaseError
 from lorebase.core.logging import current_trace_id
 from lorebase.core.resources import resource_directory
+
+GRAPHQL_PATH = "/graphql"
 
 OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
 
@@ -45,15 +47,18 @@ def create_app(
     """
     metrics = Metrics()
     engine = Engine(schema or build_schema(), settings)
+    context_for = _context_maker(settings, lambda: app.state.services)
+    sockets = WebSocketTransport(engine, settings, context_for, metrics)
+    http = HttpTransport(engine, settings, context_for, metrics, lambda: graphiql_page(settings))
     app = FastAPI(
         title="Lorebase",
         openapi_url=None,
         lifespan=_lifespan(settings, open_services),
-        middleware=_middleware(settings, metrics),
+        middleware=_middleware(settings, metrics, sockets),
         exception_handlers={LorebaseError: _expected},
     )
     app.state.leaving = False
-    app.router.routes.extend(_routes(app, settings, metrics, engine))
+    app.router.routes.extend(_routes(http, metrics))
     operations = resource_directory("schema") / "operations"
     app.include_router(
         graphiql_router(
@@ -75,8 +80,21 @@ def _lifespan(
     return lifespan
 
 
-def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
-    chain = [Middleware(RequestSurroundings, metrics=metrics)]
+def _context_maker(settings: Settings, services: Callable[[], Services]) -> ContextFor:
+    shown: MadeOnce[object] = MadeOnce()
+
+    async def context_for(secret: str | None) -> Context:
+        caller = await services().access.authenticate(secret) if secret else None
+        return Context(caller, services(), settings, NODE_TYPES, current_trace_id(), shown=shown)
+
+    return context_for
+
+
+def _middleware(settings: Settings, metrics: Metrics, sockets: WebSocketTransport) -> list[Middleware]:
+    chain = [
+        Middleware(RequestSurroundings, metrics=metrics),
+        Middleware(SocketEntrance, path=GRAPHQL_PATH, transport=sockets),
+    ]
     if settings.cors_origins:
         chain.append(
             Middleware(
@@ -91,27 +109,13 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     return [*chain, Middleware(BodyLimit, settings=settings)]
 
 
-def _routes(app: FastAPI, settings: Settings, metrics: Metrics, engine: Engine) -> list[BaseRoute]:
-    shown: MadeOnce[object] = MadeOnce()
-
-    async def context_for(secret: str | None) -> Context:
-        services: Services = app.state.services
-        caller = await services.access.authenticate(secret) if secret else None
-        return Context(caller, services, settings, NODE_TYPES, current_trace_id(), shown=shown)
-
-    http = HttpTransport(engine, settings, context_for, metrics, lambda: graphiql_page(settings))
-    sockets = WebSocketTransport(engine, settings, context_for, metrics)
-
+def _routes(http: HttpTransport, metrics: Metrics) -> list[BaseRoute]:
     async def graphql(request: Request) -> Response:
         return await http(request)
 
-    async def graphql_socket(websocket: WebSocket) -> None:
-        await sockets(websocket)
-
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
     return [
-        Route("/graphql", graphql, methods=methods),
-        WebSocketRoute("/graphql", graphql_socket),
+        Route(GRAPHQL_PATH, graphql, methods=methods),
         Route("/livez", livez),
         Route("/readyz", readyz),
         Route("/metrics", metrics.expose),

@@ -17,6 +17,19 @@ from graphql import (
 )
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
+# The first tab answers at once and changes nothing; then a document's way, from upload to cited answer.
+STORY = (
+    "viewer",
+    "add-text-document",
+    "follow-job",
+    "search",
+    "ask-question",
+    "follow-answer",
+    "list-documents",
+    "list-jobs",
+    "follow-workspace-jobs",
+)
+
 BLANKS: dict[str, JsonValue] = {"ID": "", "String": "", "Int": 1, "Float": 1.0, "Boolean": False}
 VARIABLES = TypeAdapter(dict[str, JsonValue])
 
@@ -37,13 +50,19 @@ class ExampleOperation(BaseModel):
 
 
 def load_examples(directory: Path) -> list[ExampleOperation]:
-    """One example for each `NAME.graphql` in `directory`, by name; none when there is no such folder.
+    """One example for each `NAME.graphql` in `directory`: the `STORY` in its order, then the others by name.
+
+    None when there is no such folder.
 
     Variables come from `NAME.variables.json` beside it, where `"${workspaceId}"` and
     `"${knowledgeBaseId}"` stand for the reader's own; without that file the required ones are left blank.
     Raises GraphQLSyntaxError for a file that is no GraphQL.
     """
-    return [_load(path) for path in sorted(directory.glob("*.graphql"))]
+    return [_load(path) for path in sorted(directory.glob("*.graphql"), key=_place)]
+
+
+def _place(path: Path) -> tuple[int, str]:
+    return (STORY.index(path.stem) if path.stem in STORY else len(STORY), path.name)
 
 
 def _load(path: Path) -> ExampleOperation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 from redis.exceptions import RedisError
 
 from lorebase.clients.redis_connection import open_redis
-from lorebase.clients.redis_wakeups import PROBE_SECONDS, StreamWakeups, meta_of
+from lorebase.clients.redis_wakeups import PROBE_SECONDS, Newest, StreamWakeups, meta_of
 from lorebase.core.errors import ErrorCode, LeaseLost, Unavailable
+from lorebase.ports.event_stream import EVENTS_AT_ONCE
 from lorebase.schemas.events import (
     TERMINAL_EVENTS,
     StoredEvent,
@@ -24,7 +25,8 @@ from lorebase.schemas.events import (
     StreamPosition,
 )
 
-_Place = tuple[StreamKind, UUID, StreamPosition | None, int]
+# A stream (its kind and number), the epoch and the sequence to read after, and how many events at most.
+_Place = tuple[str, int, str | None, int, int]
 
 ANSWER_SECONDS = 5.0
 EVENT = TypeAdapter[StreamEvent](StreamEvent)
@@ -64,8 +66,9 @@ class RedisEventStream:
         self._max_events = max_events
         self._expire_seconds = expire_seconds
         self._append = self._redis.register_script(APPEND)
-        self._wakeups = StreamWakeups(redis_url, probe_seconds=probe_seconds)
+        self._wakeups = StreamWakeups(redis_url, self, probe_seconds=probe_seconds)
         self._readings: dict[_Place, asyncio.Task[list[StoredEvent] | None]] = {}
+        self._ahead: dict[_Place, list[StoredEvent] | None] = {}
 
     async def append(
         self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
@@ -91,29 +94,55 @@ class RedisEventStream:
         return sequence
 
     async def read(
-        self, name: StreamName, after: StreamPosition | None, limit: int = 100
+        self, name: StreamName, after: StreamPosition | None, limit: int = EVENTS_AT_ONCE
     ) -> Sequence[StoredEvent] | None:
         """Events after the position; None when the stream no longer holds what follows it.
 
-        Followers that are woken together read together. A reading is joined only until it is sent: so it
-        holds whatever was appended before anybody asked.
+        Followers that are woken together find what was read before they were woken, or read together. A
+        reading is joined only until it is sent: so it holds whatever was appended before anybody asked.
         """
-        place = (name.kind, name.id, after, limit)
+        place = _place(name.kind, name.id, after, limit)
+        if place in self._ahead:
+            return self._ahead[place]
         reading = self._readings.get(place)
         if reading is None:
-            reading = self._readings[place] = asyncio.create_task(self._read(name, after, limit))
+            reading = self._readings[place] = asyncio.create_task(
+                self._read_together(place, _stream(name), after)
+            )
         return await asyncio.shield(reading)
 
-    async def _read(
-        self, name: StreamName, after: StreamPosition | None, limit: int
+    async def read_ahead(self, grown: Mapping[str, Newest]) -> None:
+        """Reads on for all followers who stand where a stream stood, just before they are woken."""
+        places = {
+            stream: StreamPosition(epoch=at.epoch.decode(), sequence=at.sequence)
+            for stream, at in grown.items()
+        }
+        readings = await asyncio.gather(
+            *(self._read(stream, after, EVENTS_AT_ONCE) for stream, after in places.items()),
+            return_exceptions=True,
+        )
+        for (stream, after), events in zip(places.items(), readings, strict=True):
+            # Where it failed, each follower reads by itself and meets the failure.
+            if not isinstance(events, BaseException):
+                self._ahead[_place(*_subject(stream), after, EVENTS_AT_ONCE)] = events
+
+    def forget_ahead(self) -> None:
+        """From now on a reading asks Redis again."""
+        self._ahead.clear()
+
+    async def _read_together(
+        self, place: _Place, stream: str, after: StreamPosition | None
     ) -> list[StoredEvent] | None:
-        del self._readings[name.kind, name.id, after, limit]
+        del self._readings[place]
+        return await self._read(stream, after, place[-1])
+
+    async def _read(self, stream: str, after: StreamPosition | None, limit: int) -> list[StoredEvent] | None:
         start = after.sequence if after else 0
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hmget(_meta(name), ["epoch", "sequence"])
-                pipe.xrange(_stream(name), count=1)
-                pipe.xrange(_stream(name), min=f"({start}-0", count=limit)
+                pipe.hmget(meta_of(stream), ["epoch", "sequence"])
+                pipe.xrange(stream, count=1)
+                pipe.xrange(stream, min=f"({start}-0", count=limit)
                 (epoch, last), first, entries = await pipe.execute()
         except (RedisError, OSError) as error:
             raise _unavailable() from error
@@ -160,6 +189,17 @@ def _stream(name: StreamName) -> str:
 
 def _meta(name: StreamName) -> str:
     return meta_of(_stream(name))
+
+
+def _subject(stream: str) -> tuple[str, UUID]:
+    kind, _, identity = stream.partition("{")[2].removesuffix("}").split(":")
+    return kind, UUID(identity)
+
+
+def _place(kind: str, identity: UUID, after: StreamPosition | None, limit: int) -> _Place:
+    # Thousands of followers look it up: numbers and texts are compared without Python code.
+    epoch, sequence = (after.epoch, after.sequence) if after else (None, 0)
+    return kind, identity.int, epoch, sequence, limit
 
 
 def _sequence(entry_id: bytes) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Collection
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Collection, Mapping
+from typing import NamedTuple, Protocol
 
 from redis.exceptions import RedisError
 
@@ -22,38 +22,49 @@ PROBE_SECONDS = 5.0
 OUTAGE_SECONDS = 0.5
 
 
-class _Newest(NamedTuple):
+class Newest(NamedTuple):
     """Where a stream stands: what its `meta` says, nothing where it has none."""
 
     epoch: bytes
     sequence: int
 
 
+class ReadAhead(Protocol):
+    """Reads what followers will ask for as soon as they are woken."""
+
+    async def read_ahead(self, grown: Mapping[str, Newest]) -> None:
+        """Gets the streams that grew, and where each stood before. Its failure is that of the readings."""
+        ...
+
+    def forget_ahead(self) -> None:
+        """Those who were woken have read."""
+        ...
+
+
 class _Follower:
     """Somebody who waits; a slow one costs a flag, not a queue."""
 
-    __slots__ = ("_grown", "_waiter", "_woken")
+    __slots__ = ("_grown", "_waiter", "woken")
 
     def __init__(self) -> None:
-        self._grown = self._woken = True
+        self._grown = self.woken = True
         self._waiter: asyncio.Future[None] | None = None
 
     def wake(self, *, grown: bool) -> None:
         """Ends the waiting, or the next one when nobody waits just now."""
-        self._woken = True
+        self.woken = True
         self._grown = self._grown or grown
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def turn(self) -> bool:
-        """Waits to be woken; whether the stream may have grown since the last turn."""
-        if not self._woken:
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        grown, self._grown, self._woken = self._grown, False, False
+    def waking(self) -> asyncio.Future[None]:
+        """Done when somebody wakes it."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        return self._waiter
+
+    def turn(self) -> bool:
+        """Whether the stream may have grown since the last turn."""
+        grown, self._grown, self.woken = self._grown, False, False
         return grown
 
 
@@ -62,14 +73,17 @@ class StreamWakeups:
 
     Every few seconds it also looks where they stand, all at once: a stream that was lost, or lost and begun
     anew with smaller sequences, wakes its followers too. So none of them has to ask by itself.
+
+    Who is woken because a stream grew finds it read already: all at once, in the turn of the loop that wakes.
     """
 
-    def __init__(self, redis_url: str, *, probe_seconds: float = PROBE_SECONDS) -> None:
+    def __init__(self, redis_url: str, reader: ReadAhead, *, probe_seconds: float = PROBE_SECONDS) -> None:
+        self._reader = reader
         self._redis = open_redis(redis_url, answer_seconds=SOCKET_SECONDS)
         self._probe_seconds = probe_seconds
         self._probe_due = 0.0
         self._followers: dict[str, set[_Follower]] = {}
-        self._newest: dict[str, _Newest] = {}
+        self._newest: dict[str, Newest] = {}
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,7 +97,9 @@ class StreamWakeups:
         try:
             while True:
                 # Growth before the reader knew the stream is found by the reading that follows each True.
-                yield await follower.turn()
+                if not follower.woken:
+                    await follower.waking()
+                yield follower.turn()
         finally:
             self._forget(stream, follower)
 
@@ -147,12 +163,15 @@ class StreamWakeups:
             for task in (reading, changing):
                 task.cancel()
             await asyncio.gather(reading, changing, return_exceptions=True)
-        for key, entries in found:
-            name = key.decode()
-            if name in self._newest:
-                sequence = int(entries[-1][0].split(b"-")[0])
-                self._newest[name] = self._newest[name]._replace(sequence=sequence)
-            self._wake(name)
+        grown = {key.decode(): int(entries[-1][0].split(b"-")[0]) for key, entries in found}
+        before = {stream: self._newest[stream] for stream in grown if stream in self._newest}
+        await self._reader.read_ahead(before)
+        for stream, sequence in grown.items():
+            if stream in self._newest:
+                self._newest[stream] = self._newest[stream]._replace(sequence=sequence)
+            self._wake(stream)
+        # Runs after all who were just woken.
+        asyncio.get_running_loop().call_soon(self._reader.forget_ahead)
 
     async def _look(self, streams: Collection[str]) -> None:
         if not streams:
@@ -162,7 +181,7 @@ class StreamWakeups:
                 pipe.hmget(meta_of(stream), ["epoch", "sequence"])
             answers = await pipe.execute()
         for stream, (epoch, sequence) in zip(streams, answers, strict=True):
-            newest = _Newest(epoch or b"", int(sequence or 0))
+            newest = Newest(epoch or b"", int(sequence or 0))
             if stream in self._followers and self._newest.get(stream) != newest:
                 self._newest[stream] = newest
                 self._wake(stream)

@@ -24,6 +24,11 @@ def current_trace_id() -> str:
     return trace_id_variable.get()
 
 
+def begin_trace() -> None:
+    """Gives everything logged from now on in this task a trace id of its own."""
+    trace_id_variable.set(new_trace_id())
+
+
 @contextmanager
 def trace(trace_id: str | None = None) -> Iterator[str]:
     """Gives everything logged inside one trace id."""

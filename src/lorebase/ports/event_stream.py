@@ -7,6 +7,8 @@ from typing import Protocol
 
 from lorebase.schemas.events import StoredEvent, StreamEvent, StreamName, StreamPosition
 
+EVENTS_AT_ONCE = 100
+
 
 class EventStream(Protocol):
     """Append-only streams with gap-free sequences, kept for a while."""
@@ -23,7 +25,7 @@ class EventStream(Protocol):
         ...
 
     async def read(
-        self, name: StreamName, after: StreamPosition | None, limit: int = 100
+        self, name: StreamName, after: StreamPosition | None, limit: int = EVENTS_AT_ONCE
     ) -> Sequence[StoredEvent] | None:
         """Events after the position, from the first when None; an empty list when there are none yet.
 

@@ -9,6 +9,8 @@ from lorebase.schemas.events import AnswerDeltaEvent, StoredEvent
 
 def merged(events: Sequence[StoredEvent]) -> list[StoredEvent]:
     """The events with neighbouring deltas put together: texts and parts, at the last place."""
+    if len(events) == 1:
+        return list(events)
     result: list[StoredEvent] = []
     for event in events:
         joined = _joined(result[-1], event) if result else None

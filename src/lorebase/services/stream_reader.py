@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from datetime import datetime
 
 from lorebase.core.errors import Unavailable
 from lorebase.ports.clock import Clock
-from lorebase.ports.event_stream import EventStream
+from lorebase.ports.event_stream import EVENTS_AT_ONCE, EventStream
 from lorebase.schemas.events import StoredEvent, StreamEvent, StreamPosition, StreamResetEvent
 from lorebase.services.stream_merging import merged
 from lorebase.services.stream_subjects import StreamSubject, SubjectEnd
 
 NOWHERE = "none"
 
-_BATCH = 100
-
 
 class StreamReader:
-    """Reads what there is. `exists` and `reachable` say how the last reading went."""
+    """Reads what there is. `exists` and `reachable` say how it went, `behind` whether to read on at once."""
 
     def __init__(
         self,
@@ -33,6 +31,7 @@ class StreamReader:
         self.exists = True
         self.reachable = True
         self.ended = False
+        self.behind = True
         self._subject = subject
         self._streams = streams
         self._clock = clock
@@ -46,41 +45,40 @@ class StreamReader:
             # Events are missed until the stream can be reached: no place in it matches this one.
             self.position = StreamPosition(epoch=NOWHERE, sequence=0)
 
-    async def catch_up(self) -> AsyncIterator[StoredEvent]:
-        """Everything up to now; a StreamReset first where the place is no longer kept.
+    async def read_on(self) -> Sequence[StoredEvent]:
+        """The next events, as many as are read at once; a StreamReset where the place is no longer kept.
 
         A terminal event followed by others (a job that was tried again) does not end the stream.
         """
         try:
-            while True:
-                batch = await self._streams.read(self._subject.name, self.position, _BATCH)
-                self.reachable = True
-                if batch is None:
-                    reset = await self._start_over()
-                    if reset is not None:
-                        yield reset
-                    if not self.exists:
-                        return
-                    continue
-                self.exists = True
-                for event in merged(batch):
-                    self.position = event.position
-                    self.ended = event.is_terminal and self._subject.ends
-                    yield event
-                # What is appended after this reading wakes its followers again.
-                if len(batch) < _BATCH:
-                    return
+            batch = await self._streams.read(self._subject.name, self.position)
+            self.reachable = True
+            if batch is None:
+                reset = await self._start_over()
+                self.behind = self.exists
+                return [reset] if reset else ()
         except Unavailable:
-            self.reachable = False
+            self.reachable = self.behind = False
+            return ()
+        self.exists = True
+        # What is appended after this reading wakes its followers again.
+        self.behind = len(batch) >= EVENTS_AT_ONCE
+        if not batch:
+            return batch
+        events = merged(batch)
+        self.position = events[-1].position
+        self.ended = self._subject.ends and events[-1].is_terminal
+        return events
 
-    async def conclude(self, end: SubjectEnd) -> AsyncIterator[StoredEvent]:
+    def conclude(self, end: SubjectEnd) -> Sequence[StoredEvent]:
         """The end as PostgreSQL knows it: after a StreamReset, unless nothing can be missing before it."""
         place = self.position or StreamPosition(epoch=NOWHERE, sequence=end.sequence)
-        if not (self.exists and self.reachable):
-            yield self._made(place, StreamResetEvent(subject_id=self._subject.name.id))
         self.position = place.model_copy(update={"sequence": place.sequence + 1})
         self.ended = True
-        yield self._made(self.position, end.event)
+        last = self._made(self.position, end.event)
+        if self.exists and self.reachable:
+            return [last]
+        return [self._made(place, StreamResetEvent(subject_id=self._subject.name.id)), last]
 
     async def _start_over(self) -> StoredEvent | None:
         lost = self.position

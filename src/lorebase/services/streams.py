@@ -100,22 +100,28 @@ class StreamService:
     async def _follow(
         self, principal: Principal, subject: StreamSubject, reader: StreamReader
     ) -> AsyncGenerator[StoredEvent]:
+        # Each event passes here once for every follower: what is seldom due is asked for only when it is.
         checks = _Checks(self._access, principal, self._clock, self._settings.stream_reauthorise_seconds)
         doubt = _Doubt(subject, self._clock, self._doubt_seconds)
         async with aclosing(self._streams.follow(subject.name)) as turns:
             async for grown in turns:
-                await checks.recheck_when_due()
-                if grown or not reader.reachable:
-                    async for event in reader.catch_up():
-                        doubt.allay()
+                now = self._clock.monotonic()
+                if now >= checks.due:
+                    await checks.recheck()
+                reader.behind = grown or not reader.reachable
+                while reader.behind:
+                    for event in await reader.read_on():
+                        doubt.allay(now)
                         yield event
                 if reader.ended:
                     return
-                end = await doubt.ended(at_once=not (reader.reachable and reader.exists))
-                if end is not None:
-                    async for event in reader.conclude(end):
-                        yield event
-                    return
+                at_once = not (reader.reachable and reader.exists)
+                if at_once or doubt.is_due(now):
+                    end = await doubt.ended(at_once=at_once)
+                    if end is not None:
+                        for event in reader.conclude(end):
+                            yield event
+                        return
 
 
 class _Checks:
@@ -126,13 +132,11 @@ class _Checks:
         self._principal = principal
         self._clock = clock
         self._interval = interval
-        self._due = clock.monotonic() + interval
+        self.due = clock.monotonic() + interval
 
-    async def recheck_when_due(self) -> None:
+    async def recheck(self) -> None:
         """Unauthenticated when the key ended; an outage of the database is no reason to throw anyone out."""
-        if self._clock.monotonic() < self._due:
-            return
-        self._due = self._clock.monotonic() + self._interval
+        self.due = self._clock.monotonic() + self._interval
         try:
             await self._access.recheck(self._principal)
         except Unavailable as error:
@@ -149,15 +153,17 @@ class _Doubt:
         self._due = clock.monotonic() + interval
         self._suspected = False
 
-    def allay(self) -> None:
+    def allay(self, now: float) -> None:
         """The stream speaks: ask later."""
-        self._due = self._clock.monotonic() + self._interval
+        self._due = now + self._interval
         self._suspected = False
+
+    def is_due(self, now: float) -> bool:
+        """Whether it was silent for long, or an end was suspected."""
+        return self._suspected or now >= self._due
 
     async def ended(self, *, at_once: bool) -> SubjectEnd | None:
         """How the subject ended, when it did and its stream had time to say so (`at_once`: cannot say so)."""
-        if not (at_once or self._suspected) and self._clock.monotonic() < self._due:
-            return None
         self._due = self._clock.monotonic() + self._interval
         try:
             end = await self._subject.end()

@@ -230,3 +230,77 @@ async def test_without_redis_reading_and_writing_say_so_and_following_goes_on() 
                 break
     assert turns == 2
     await streams.close()
+
+
+async def test_what_grew_is_read_once_for_all_who_are_woken_by_it(
+    streams: RedisEventStream, redis_url: str
+) -> None:
+    name = a_stream()
+    await streams.append(name, [delta(0)])
+    start = await streams.tail(name)
+    redis, found = Redis.from_url(redis_url), []
+
+    async def follow() -> None:
+        async with aclosing(streams.follow(name)) as turns:
+            async for grown in turns:
+                events = await streams.read(name, start) if grown else None
+                if events:
+                    found.append(events)
+                    return
+
+    followers = [asyncio.create_task(follow()) for _ in range(50)]
+    async with asyncio.timeout(20):
+        while not any(client["cmd"] == "xread" for client in await redis.client_list()):
+            await asyncio.sleep(0.01)
+        before = (await redis.info("commandstats"))["cmdstat_xrange"]["calls"]
+        await streams.append(name, [delta(1)])
+        await asyncio.gather(*followers)
+    after = (await redis.info("commandstats"))["cmdstat_xrange"]["calls"]
+    assert all(events is found[0] for events in found)
+    assert [event.event for event in found[0]] == [delta(1)]
+    # One reading of the range, and one of the stream's beginning.
+    assert after - before == 2
+    await redis.aclose()
+
+
+async def test_who_reads_again_after_a_waking_finds_what_was_appended_since(
+    streams: RedisEventStream,
+) -> None:
+    name = a_stream()
+    await streams.append(name, [delta(0)])
+    start = await streams.tail(name)
+    async with asyncio.timeout(20), aclosing(streams.follow(name)) as turns:
+        for number in range(1, 20):
+            await streams.append(name, [delta(number)])
+            while not await anext(turns):
+                pass
+            await streams.read(name, start)
+            await streams.append(name, [delta(number)])
+            events = await streams.read(name, start)
+            assert events is not None
+            assert events[-1].position == await streams.tail(name)
+
+
+async def test_followers_miss_nothing_and_see_nothing_twice_however_fast_events_come(
+    streams: RedisEventStream,
+) -> None:
+    name, total = a_stream(), 45
+
+    async def follow(pause: bool) -> list[int]:
+        seen: list[int] = []
+        position: StreamPosition | None = None
+        async with aclosing(streams.follow(name)) as turns:
+            async for grown in turns:
+                for event in (await streams.read(name, position) or ()) if grown else ():
+                    position = event.position
+                    seen.append(position.sequence)
+                    await asyncio.sleep(0.001 if pause else 0)
+                if seen and seen[-1] == total:
+                    return seen
+        return seen
+
+    async with asyncio.timeout(30):
+        followers = [asyncio.create_task(follow(bool(number % 2))) for number in range(40)]
+        for number in range(total):
+            await streams.append(name, [delta(number)])
+        assert await asyncio.gather(*followers) == [list(range(1, total + 1))] * len(followers)

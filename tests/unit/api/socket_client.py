@@ -27,7 +27,14 @@ class Closed(Exception):
 class SocketClient:
     """One connection."""
 
-    def __init__(self, edge: Edge, *subprotocols: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        *subprotocols: str,
+        headers: Mapping[str, str] | None = None,
+        path: str = "/graphql",
+        root_path: str = "",
+    ) -> None:
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
         self.subprotocol: object = None
@@ -35,8 +42,9 @@ class SocketClient:
         self._blocked: float = 0
         scope = {
             "type": "websocket",
-            "path": "/graphql",
-            "raw_path": b"/graphql",
+            "path": path,
+            "root_path": root_path,
+            "raw_path": path.encode(),
             "query_string": b"",
             "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
             "subprotocols": list(subprotocols),

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from lorebase.api.transports import websocket
+from lorebase.api.transports import connection
 from lorebase.core.errors import ErrorCode, Unauthenticated, Unavailable
 from lorebase.core.resources import read_operation
 from lorebase.schemas.events import JobQueuedEvent
 from tests.unit.api.edge import Edge, open_edge
 from tests.unit.api.fake_services import SECRET
 from tests.unit.api.script import answer_story, stored
-from tests.unit.api.socket_client import SUBPROTOCOL, SocketClient, connect
+from tests.unit.api.socket_client import SUBPROTOCOL, Closed, SocketClient, connect
 
 FOLLOW = "subscription($id: ID!) { jobEvents(jobId: $id) { __typename } }"
 
@@ -127,7 +127,7 @@ async def test_greeting_twice_is_refused(edge: Edge) -> None:
 
 
 async def test_a_client_that_never_greets_is_sent_away(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "INITIALISATION_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "INITIALISATION_SECONDS", 0.01)
     async with connect(edge) as client:
         closed = await client.closed()
     assert (closed.code, closed.reason) == (4408, "Connection initialisation timeout")
@@ -355,7 +355,7 @@ async def test_a_client_that_does_not_even_take_the_farewell_is_left(edge: Edge)
 async def test_a_connection_runs_a_bounded_number_of_operations(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "OPERATIONS_MAXIMUM", 2)
+    monkeypatch.setattr(connection, "OPERATIONS_MAXIMUM", 2)
     edge.services.streams.endless = True
     async with connect(edge) as client:
         await client.initialise()
@@ -364,3 +364,38 @@ async def test_a_connection_runs_a_bounded_number_of_operations(
         message = await client.receive()
         assert (message["id"], message["type"]) == ("3", "error")
         assert message["payload"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"  # type: ignore[index]
+
+
+async def test_a_socket_of_another_path_is_refused(edge: Edge) -> None:
+    client = SocketClient(edge, SUBPROTOCOL, path="/graphql/elsewhere")
+    await asyncio.wait_for(client.task, 5)
+    with pytest.raises(Closed):
+        await client.receive()
+    assert not client.accepted
+
+
+async def test_a_socket_is_served_under_the_root_path_of_a_proxy(edge: Edge) -> None:
+    client = SocketClient(edge, SUBPROTOCOL, path="/api/graphql", root_path="/api")
+    await client.initialise()
+    await client.leave()
+
+
+async def test_pings_go_on_while_a_stream_is_busy(edge: Edge) -> None:
+    async with (
+        open_edge(edge.services, subscription_keep_alive_seconds=0.01) as lively,
+        connect(lively) as client,
+    ):
+        lively.services.streams.endless = True
+        await client.initialise()
+        await client.subscribe("1", FOLLOW, job(lively))
+        for _ in range(3):
+            assert await until(client, "ping") == {"type": "ping"}
+
+
+async def test_nobody_is_pinged_before_the_greeting(edge: Edge) -> None:
+    async with (
+        open_edge(edge.services, subscription_keep_alive_seconds=0.01) as lively,
+        connect(lively) as client,
+    ):
+        await asyncio.sleep(0.05)
+        await client.initialise()

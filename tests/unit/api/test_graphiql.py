@@ -95,12 +95,12 @@ async def test_a_developer_on_this_machine_finds_the_key_filled_in(app: FastAPI,
 async def test_the_ids_of_this_installation_are_put_into_the_variables(app: FastAPI) -> None:
     answer = (await get(app, CONFIG)).json()
     assert answer["operations"] == [
+        {"name": "Viewer", "query": "query Viewer { viewer { id } }", "variables": None},
         {
             "name": "Search",
             "query": "query Search($knowledgeBaseId: ID!) { search { id } }",
             "variables": {"knowledgeBaseId": "kb_1"},
         },
-        {"name": "Viewer", "query": "query Viewer { viewer { id } }", "variables": None},
     ]
 
 

@@ -9,7 +9,7 @@ from graphql import GraphQLSyntaxError, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorebase.api.graphiql_examples import ExampleOperation, load_examples
+from lorebase.api.graphiql_examples import STORY, ExampleOperation, load_examples
 from lorebase.core.resources import resource_directory
 
 
@@ -19,7 +19,24 @@ def write(folder: Path, **files: str) -> Path:
     return folder
 
 
-def test_there_is_one_example_a_file_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_the_story_comes_first_whatever_its_files_are_called(tmp_path: Path) -> None:
+    files = {"a": "mutation A { a }", "ask-question": "mutation Ask { a }", "viewer": "query Viewer { a }"}
+    write(tmp_path, **{f"{name}__graphql": text for name, text in files.items()})
+    assert [example.name for example in load_examples(tmp_path)] == ["Viewer", "Ask", "A"]
+
+
+@given(st.sets(st.sampled_from([*STORY, "activate-index", "zebra", "retry-job"])))
+def test_no_example_is_lost_or_doubled_by_their_order(
+    tmp_path_factory: pytest.TempPathFactory, names: set[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("operations")
+    write(folder, **{f"{name}__graphql": "{ a }" for name in names})
+    found = [example.name for example in load_examples(folder)]
+    others = sorted(names - set(STORY))
+    assert found == [name for name in STORY if name in names] + others
+
+
+def test_the_others_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     write(
         tmp_path, b__graphql="query Second { a }", a__graphql="mutation First { b }", notes__md="no operation"
     )
@@ -90,3 +107,12 @@ def test_the_project_s_own_operations_are_examples() -> None:
     examples = load_examples(folder)
     assert len(examples) == len(list(folder.glob("*.graphql")))
     assert all(parse(example.query).definitions for example in examples)
+
+
+def test_the_first_tab_of_the_project_only_reads_and_needs_nothing_filled_in() -> None:
+    folder = resource_directory("schema") / "operations"
+    assert all((folder / f"{name}.graphql").is_file() for name in STORY)
+    first = load_examples(folder)[0]
+    assert first.name == "Viewer"
+    assert first.query.splitlines()[1].startswith("query")
+    assert first.variables is None

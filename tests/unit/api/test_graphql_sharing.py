@@ -181,16 +181,17 @@ def test_only_the_newest_are_kept_and_each_is_its_own(wanted: list[int], maximum
     for number in wanted:
         found = made.find(sources[number], "name")
         assert found == (f"made of {number}" if number in kept else None)
-        assert made.get(sources[number], "name", lambda number=number: f"made of {number}") == (  # type: ignore[misc]
-            f"made of {number}"
-        )
-        assert made.find(sources[number], "another purpose") is None
         if number not in kept:
+            made.keep(sources[number], "name", f"made of {number}")
             kept = [*kept, number][-maximum:]
+        assert made.find(sources[number], "name") == f"made of {number}"
+        assert made.find(sources[number], "another purpose") is None
 
 
 def test_an_identity_is_not_taken_over_while_it_counts() -> None:
     made: MadeOnce[int] = MadeOnce(4)
     for number in range(100):
         source = [number]
-        assert made.get(source, None, source.copy().pop) == number
+        assert made.find(source, None) is None
+        made.keep(source, None, number)
+        assert made.find(source, None) == number

@@ -52,3 +52,26 @@ async def test_nobody_is_watched_after_the_end() -> None:
         watch.stop()
         await asyncio.sleep(SECONDS * 3)
     assert calls == []
+
+
+async def test_of_sendings_that_wait_together_each_that_ends_is_progress() -> None:
+    calls: list[None] = []
+    watch = SendingWatch(SECONDS, lambda: calls.append(None))
+    loop = asyncio.get_running_loop()
+    end = loop.time() + SECONDS * 5
+    with watch:
+        while loop.time() < end:
+            with watch:
+                pass
+            await asyncio.sleep(0)
+    assert calls == []
+
+
+async def test_one_that_is_stuck_beside_others_that_ended_is_noticed() -> None:
+    noticed = asyncio.Event()
+    watch = SendingWatch(SECONDS, noticed.set)
+    with watch:
+        for _ in range(3):
+            with watch:
+                pass
+        await asyncio.wait_for(noticed.wait(), DEADLINE_SECONDS)

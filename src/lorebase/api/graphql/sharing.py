@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Hashable
+from collections.abc import AsyncGenerator, AsyncIterable, Hashable
 from contextlib import aclosing
 from hashlib import sha256
 from inspect import isawaitable
@@ -38,14 +38,6 @@ class MadeOnce(Generic[Made]):
         self._kept[id(source), purpose] = (source, made)
         if len(self._kept) > self._maximum:
             del self._kept[next(iter(self._kept))]
-
-    def get(self, source: object, purpose: Hashable, make: Callable[[], Made]) -> Made:
-        """What is kept, or else what `make` gives."""
-        made = self.find(source, purpose)
-        if made is None:
-            made = make()
-            self.keep(source, purpose, made)
-        return made
 
 
 class SharedResult(ExecutionResult):

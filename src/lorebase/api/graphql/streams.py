@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import datetime
-from functools import partial
 from typing import TypedDict, TypeVar, cast
 from uuid import UUID
 
@@ -80,12 +79,12 @@ async def follow(
     An event that several follow is read once and so is one object: it is shown once. What is shown holds
     nothing of the reader, and its cursor is that of the stream.
     """
+    purpose, shown = (show, cursors.purpose), context.shown
     async with aclosing(events):
         async for stored in events:
             context.renew_loaders()
-            made = context.shown.get(stored, (show, cursors.purpose), partial(_show, show, stored, cursors))
+            made = shown.find(stored, purpose)
+            if made is None:
+                made = show(stored, cursors.write(stored.position))
+                shown.keep(stored, purpose, made)
             yield cast("Shown", made)
-
-
-def _show(show: Callable[[StoredEvent, str], Shown], stored: StoredEvent, cursors: StreamCursors) -> Shown:
-    return show(stored, cursors.write(stored.position))

@@ -10,25 +10,30 @@ class SendingWatch:
     """`with watch:` around each sending; `too_slow` is called when one lasts longer than so many seconds.
 
     A stream sends many messages that take no time: one timer looks after all of them, and there is none
-    while nothing is sent. One sending at a time.
+    while nothing is sent. Sendings that wait for the same client may overlap: each that ends is progress.
     """
 
-    __slots__ = ("_began", "_loop", "_seconds", "_timer", "_too_slow")
+    __slots__ = ("_began", "_loop", "_seconds", "_sendings", "_timer", "_too_slow")
 
     def __init__(self, seconds: float, too_slow: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._seconds = seconds
         self._too_slow = too_slow
-        self._began: float | None = None
+        self._began = 0.0
+        self._sendings = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> None:
-        self._began = self._loop.time()
+        if not self._sendings:
+            self._began = self._loop.time()
+        self._sendings += 1
         if self._timer is None:
             self._timer = self._loop.call_at(self._began + self._seconds, self._look)
 
     def __exit__(self, *_raised: object) -> None:
-        self._began = None
+        self._sendings -= 1
+        if self._sendings:
+            self._began = self._loop.time()
 
     def stop(self) -> None:
         """Looks no more."""
@@ -37,7 +42,7 @@ class SendingWatch:
 
     def _look(self) -> None:
         self._timer = None
-        if self._began is None:
+        if not self._sendings:
             return
         due = self._began + self._seconds
         if self._loop.time() >= due:
