@@ -44,6 +44,7 @@ from lorebase.services.document_contents import ContentService
 from lorebase.services.documents import DocumentService
 from lorebase.services.embedding_registry import EmbeddingRegistryService
 from lorebase.services.embeddings import CachedEmbedder, EmbeddingService
+from lorebase.services.evaluation_measurement import EvaluationMeasurement
 from lorebase.services.evaluation_runs import EvaluationHandler
 from lorebase.services.evaluations import EvaluationService
 from lorebase.services.handlers_by_subject import HandlersBySubject
@@ -248,7 +249,7 @@ async def _build_runner(stack: AsyncExitStack, parts: _Resources) -> JobRunner:
             analyser=parts.analyser,
             settings=parts.settings,
         ),
-        JobKind.EVALUATE: EvaluationHandler(units=parts.units, search=parts.search, settings=parts.settings),
+        JobKind.EVALUATE: EvaluationHandler(units=parts.units, measurement=_measurement(parts)),
         JobKind.ANSWER: AnswerHandler(
             units=parts.units,
             search=parts.search,
@@ -280,10 +281,15 @@ def _index_handlers(parts: _Resources, cached: CachedEmbedder) -> dict[JobKind, 
             units=parts.units,
             cached_embedder=cached,
             index=parts.index,
+            measurement=_measurement(parts),
             settings=parts.settings,
             clock=parts.clock,
         ),
     }
+
+
+def _measurement(parts: _Resources) -> EvaluationMeasurement:
+    return EvaluationMeasurement(units=parts.units, search=parts.search, settings=parts.settings)
 
 
 def _deletion(parts: _Resources) -> DeletionHandler:

@@ -13,6 +13,7 @@ from lorebase.schemas.documents import DocumentOrderField
 from lorebase.schemas.documents import DocumentStatus as StoredDocumentStatus
 from lorebase.schemas.jobs import Job, JobKind, JobOrderField, JobStage
 from lorebase.schemas.knowledge_bases import KnowledgeBaseOrderField, MetadataFieldType, OrderDirection
+from lorebase.schemas.reindex_gates import GateVerdict
 from lorebase.schemas.search import SearchMode, SearchPart
 from lorebase.schemas.workspaces import ApiScope, WorkspaceRole
 
@@ -25,6 +26,7 @@ __all__ = [
     "DocumentOrderField",
     "DocumentStatus",
     "FinishReason",
+    "GateVerdict",
     "JobKind",
     "JobOrderField",
     "JobStage",
@@ -190,6 +192,12 @@ _describe(
     "A part of a search that may be left out. New ones may be added.",
     KEYWORD="The keyword leg.",
     RERANK="Reranking.",
+)
+_describe(
+    GateVerdict,
+    "What a gate of a reindex decided.",
+    PASSED="The new index finds what the old one found, within what is accepted.",
+    REFUSED="The new index finds less: searches stay on the old one.",
 )
 _describe(MessageRole, "Author of a message.", ASSISTANT="The model.", USER="A person or API client.")
 _describe(
