@@ -18,7 +18,7 @@ from tests.conformance.serve import fixture_server
 from tests.factories import make_settings
 from tests.unit.api import fake_services
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 COUNT = "subscription { count(to: 3, delay: 0) }"
 IDLE = "subscription { idle }"
 KEY = {"Authorization": f"Bearer {fake_services.SECRET}"}

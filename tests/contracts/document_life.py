@@ -133,7 +133,7 @@ class DocumentLife(RuleBasedStateMachine):
         self.run(self.open())
 
     async def open(self) -> None:
-        """Makes world, tenant and ledger."""
+        """Makes world, tenant and ledger; each kind of world has its own."""
         raise NotImplementedError
 
     async def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -24,6 +25,10 @@ async def content_of(blobs: BlobStore, key: str) -> bytes:
 
 async def keys_of(blobs: BlobStore, prefix: str) -> list[str]:
     return [key async for key in blobs.keys(prefix)]
+
+
+async def leftovers_of(blobs: BlobStore, prefix: str, before: datetime) -> list[str]:
+    return [key async for key in blobs.leftovers(prefix, before)]
 
 
 async def broken(content: bytes) -> AsyncIterator[bytes]:
@@ -69,6 +74,12 @@ class BlobStoreContract:
         with pytest.raises(NotFound):
             await content_of(blobs, key)
         assert await keys_of(blobs, key) == []
+        assert await leftovers_of(blobs, "", datetime.max.replace(tzinfo=UTC)) == []
+
+    async def test_whole_blobs_are_no_leftovers_however_old(self, blobs: BlobStore) -> None:
+        key = a_key()
+        await blobs.put(key, pieces(b"x"))
+        assert await leftovers_of(blobs, "", datetime.max.replace(tzinfo=UTC)) == []
 
     async def test_keys_are_listed_by_prefix(self, blobs: BlobStore) -> None:
         workspace = f"{new_id()}/"

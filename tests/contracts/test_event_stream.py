@@ -21,7 +21,7 @@ from lorebase.schemas.events import (
 )
 from tests.fakes.event_stream import FakeEventStream
 
-DEADLINE_SECONDS = 10
+DEADLINE_SECONDS = 30
 
 
 def a_stream() -> StreamName:

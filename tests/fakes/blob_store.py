@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 from lorebase.core.errors import ErrorCode, NotFound, Unavailable
@@ -13,10 +14,14 @@ _PIECE = 64 * 1024
 
 
 class FakeBlobStore:
-    """Implements the BlobStore port; `down` makes every call fail."""
+    """Implements the BlobStore port; `down` makes every call fail.
+
+    `parts` are what broken puts left, each with the time of its last byte.
+    """
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
+        self.parts: dict[str, datetime] = {}
         self.down = False
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
@@ -40,11 +45,18 @@ class FakeBlobStore:
     async def delete(self, key: str) -> None:
         self._refuse_when_down()
         self.blobs.pop(key, None)
+        self.parts.pop(key, None)
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         self._refuse_when_down()
         for key in sorted(self.blobs):
             if key.startswith(prefix):
+                yield key
+
+    async def leftovers(self, prefix: str, before: datetime) -> AsyncIterator[str]:
+        self._refuse_when_down()
+        for key, touched in sorted(self.parts.items()):
+            if key.startswith(prefix) and touched < before:
                 yield key
 
     def _content(self, key: str) -> bytes:

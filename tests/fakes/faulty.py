@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -117,6 +118,9 @@ class FaultyBlobs:
 
     def keys(self, prefix: str) -> AsyncIterator[str]:
         return self._blobs.keys(prefix)
+
+    def leftovers(self, prefix: str, before: datetime) -> AsyncIterator[str]:
+        return self._blobs.leftovers(prefix, before)
 
 
 class FaultyEmbedder:

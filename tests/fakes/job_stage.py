@@ -15,7 +15,7 @@ from tests.factories import Tenant
 from tests.fakes.world import World
 
 Work = Callable[[Job, JobControl], Awaitable[None]]
-DEADLINE_SECONDS = 10
+DEADLINE_SECONDS = 30
 
 
 class Handler:

@@ -62,6 +62,8 @@ class OpenAIServer:
             for number, word in enumerate(text.split(" ")):
                 if behaviour == "cut" and number == 1:
                     raise ConnectionResetError
+                if behaviour == "ended" and number == 1:
+                    return
                 if behaviour == "stall" and number == 1:
                     await asyncio.Event().wait()
                 delta = {

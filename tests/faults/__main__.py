@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import tempfile
 from pathlib import Path
 
+from tests.faults.interruption import Interrupted, until_signalled
 from tests.faults.run import Plan, run
 from tests.faults.schedule import FaultKind
 
@@ -19,17 +21,34 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", type=FaultKind, action="append", default=[], help="a scenario; may be repeated"
     )
-    parser.add_argument("--folder", type=Path, help="keeps the stack's home and history.jsonl there")
+    parser.add_argument("--folder", type=Path, help="keeps the stack's home there, with history.jsonl")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Runs, prints the report, and says by the exit status whether every promise was kept."""
+    """Runs, prints the report, and says by the exit status whether every promise was kept.
+
+    1 when one was broken; 128 and the signal's number when a signal stopped the run, as a shell would say.
+    The stack has ended by then, and the history is kept.
+    """
     given = _arguments()
     folder = given.folder.resolve() if given.folder else None
-    report = asyncio.run(run(Plan(given.rounds, given.seed, given.clients, tuple(given.only), folder)))
+    history = _history_file(folder)
+    print(f"history: {history}", flush=True)
+    plan = Plan(given.rounds, given.seed, given.clients, tuple(given.only), folder, history)
+    try:
+        report = asyncio.run(until_signalled(run(plan)))
+    except Interrupted as interrupted:
+        print(f"stopped by {interrupted}; the stack has ended; history: {history}")
+        return 128 + interrupted.number
     print("\n".join(report.lines()))
-    return 0 if report.findings.all_kept else 1
+    return report.exit_status
+
+
+def _history_file(folder: Path | None) -> Path:
+    place = folder or Path(tempfile.mkdtemp(prefix="lf-history-", dir="/tmp"))
+    place.mkdir(parents=True, exist_ok=True)
+    return place / "history.jsonl"
 
 
 if __name__ == "__main__":

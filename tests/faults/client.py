@@ -24,7 +24,7 @@ _WRITES = {
     "delete": 9,
     "cancel": 6,
     "retry": 5,
-    "ask": 4,
+    "ask": 10,
 }
 _READS = {"search": 3, "show": 1}
 
@@ -57,10 +57,21 @@ class Place:
 
 
 class Client:
-    """Changes its own documents, one operation after the other, and reads meanwhile, as `chance` draws."""
+    """Changes its own documents, one operation after the other, and reads meanwhile, as `chance` draws.
 
-    def __init__(self, number: int, caller: Caller, place: Place, chance: random.Random) -> None:
+    `pauses` are the shortest and the longest between two operations, in seconds.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        caller: Caller,
+        place: Place,
+        chance: random.Random,
+        pauses: tuple[float, float] = (0.05, 0.4),
+    ) -> None:
         self.number = number
+        self._pauses = pauses
         self.documents: list[OwnDocument] = []
         self.following: set[asyncio.Task[None]] = set()
         self._caller = caller
@@ -82,7 +93,7 @@ class Client:
         while not stop.is_set():
             (chosen,) = chance.choices(list(actions), list(weights.values()))
             await actions[chosen]()
-            await asyncio.sleep(chance.uniform(0.05, 0.4))
+            await asyncio.sleep(chance.uniform(*self._pauses))
 
     def _record(self, kind: Kind, document: OwnDocument | None = None, **facts: object) -> Operation:
         now = self._history.now()

@@ -33,9 +33,9 @@ class FinalState:
     """What the API and the stores hold at the end.
 
     `live_chunks` are the passages that search may show, as PostgreSQL has them. `leftovers` are rows of
-    documents that are deleted, each named. `unfinished` are jobs, answers and receipts that have not ended.
-    `stray_files` are files of the blob store that no row names: uploads that were cut off leave them, and no
-    document lacks them.
+    documents that are deleted and parts of broken uploads, each named. `unfinished` are jobs, answers and
+    receipts that have not ended. `stray_files` are files of the blob store that no row names: whoever uploads
+    stores the bytes first, and they are kept for a while.
     """
 
     documents: tuple[FinalDocument, ...] = ()

@@ -13,10 +13,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tests.faults.history import History, Kind, Operation, Outcome
-from tests.faults.schedule import WORKERS, Fault
+from tests.faults.model_server import WELL
+from tests.faults.schedule import INSTANT, WORKERS, Fault
 from tests.faults.stack import FaultStack
 
 _NO_BYTES = 0
+_API_PATIENCE_SECONDS = 20.0
 _WRITERS = ("api", *WORKERS)
 
 
@@ -29,8 +31,13 @@ class Injector:
         self.brought = 0
 
     async def bring(self, fault: Fault) -> None:
-        """Waits for the fault's pause, brings it, holds it, and ends it."""
+        """Waits for the fault's pause, brings it, holds it, and ends it.
+
+        What lasts for a while and then is over waits until the API is there: nobody would notice it before.
+        """
         await asyncio.sleep(fault.pause)
+        if fault.family not in INSTANT:
+            await self._stack.running("api", seconds=_API_PATIENCE_SECONDS)
         began = self.history.now()
         note = await self._bring(fault)
         outcome = Outcome.REFUSED if note else Outcome.ACKNOWLEDGED
@@ -53,10 +60,10 @@ class Injector:
             case "disk":
                 async with self._disk_full():
                     await asyncio.sleep(fault.seconds)
-            case "embeddings":
-                self._stack.embeddings.mood = fault.target
+            case "embeddings" | "chat":
+                self._stack.models.moods[fault.family] = fault.target
                 await asyncio.sleep(fault.seconds)
-                self._stack.embeddings.mood = "well"
+                self._stack.models.moods[fault.family] = WELL
         return ""
 
     async def _kill(self, name: str) -> str:

@@ -1,54 +1,29 @@
-"""Waits until everything has settled, then reads what is left through the API and in the stores."""
+"""Waits until everything has settled, then reads what is left through the API."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from uuid import UUID
 
 import asyncpg
 
-from lorebase.repositories.milvus.library import MilvusClient
 from tests.e2e.client import Api, Json
 from tests.faults.caller import BROKEN
-from tests.faults.final_state import FinalDocument, FinalState, VectorRow
+from tests.faults.final_state import FinalDocument, FinalState
 from tests.faults.history import History, Kind, Operation, Outcome
-from tests.faults.stack import FaultStack
+from tests.faults.stores import Stores
 from tests.faults.texts import body_of, marks_in
 
 _PAGE = 100
 _AT_A_TIME = 6
-_EVERYTHING = 16_000
 _POLL_SECONDS = 0.5
-_OPEN_JOBS = "SELECT kind || ' ' || id || ' is ' || status FROM jobs WHERE status IN ('QUEUED', 'RUNNING')"
-_UNFINISHED = f"""
-    {_OPEN_JOBS}
-    UNION ALL SELECT 'answer ' || id || ' is ' || status FROM answers
-        WHERE status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
-    UNION ALL SELECT 'receipt ' || id || ' is open' FROM deletion_receipts WHERE completed_at IS NULL
-"""
-_LIVE_CHUNKS = """
-    SELECT chunks.id FROM chunks JOIN documents ON documents.id = chunks.document_id
-    WHERE chunks.generation = documents.live_generation
-"""
-_LEFTOVERS = """
-    SELECT 'chunk ' || chunks.id FROM chunks JOIN documents ON documents.id = document_id
-        WHERE status = 'DELETED'
-    UNION ALL SELECT 'version ' || document_versions.id FROM document_versions
-        JOIN documents ON documents.id = document_id WHERE status = 'DELETED'
-    UNION ALL SELECT 'blob row ' || key FROM blobs JOIN documents ON documents.id = document_id
-        WHERE status = 'DELETED'
-    UNION ALL SELECT DISTINCT 'postings of ' || document_id FROM keyword_postings
-        LEFT JOIN documents ON documents.id = document_id
-        WHERE documents.live_generation IS NULL
-"""
 
 
 class Inspector:
     """Looks at one stack with the owner's eyes. Call it when no fault is going on."""
 
-    def __init__(self, stack: FaultStack, api: Api, knowledge_base_id: str, history: History) -> None:
-        self._stack = stack
+    def __init__(self, stores: Stores, api: Api, knowledge_base_id: str, history: History) -> None:
+        self.stores = stores
         self._api = api
         self._knowledge_base_id = knowledge_base_id
         self._history = history
@@ -62,7 +37,7 @@ class Inspector:
         deadline = self._history.now() + seconds
         while self._history.now() < deadline:
             try:
-                if not await self._rows(_OPEN_JOBS) and not await self._retry_failed():
+                if not await self.stores.open_jobs() and not await self._retry_failed():
                     return True
             except (*BROKEN, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 # PostgreSQL or the API still starts.
@@ -96,27 +71,7 @@ class Inspector:
         """Everything that the checker wants to know."""
         turns = asyncio.Semaphore(_AT_A_TIME)
         documents = await asyncio.gather(*(self._document(each, turns) for each in await self._list(None)))
-        return replace(await self.read_stores(), documents=tuple(documents))
-
-    async def read_stores(self) -> FinalState:
-        """The same without the documents as the API shows them."""
-        unfinished, live = await self._rows(_UNFINISHED), await self._rows(_LIVE_CHUNKS)
-        leftovers = await self._rows(_LEFTOVERS)
-        (collection,) = await self._rows("SELECT collection FROM embedding_models")
-        return FinalState(
-            vectors=tuple(await asyncio.to_thread(self._vectors, str(collection))),
-            live_chunks=frozenset(UUID(str(chunk)).hex for chunk in live),
-            leftovers=tuple(map(str, leftovers)),
-            unfinished=tuple(map(str, unfinished)),
-            stray_files=tuple(await self._stray_files()),
-        )
-
-    async def _rows(self, statement: str) -> list[object]:
-        connection = await asyncpg.connect(**self._stack.owner_login())
-        try:
-            return [row[0] for row in await connection.fetch(statement)]
-        finally:
-            await connection.close()
+        return replace(await self.stores.read(), documents=tuple(documents))
 
     async def _list(self, condition: Json | None) -> list[Json]:
         found: list[Json] = []
@@ -166,26 +121,3 @@ class Inspector:
             hits = [hit["chunk"]["documentVersion"]["document"]["id"] for hit in page["nodes"]]
             found |= {name} if listed["id"] in hits else set()
         return frozenset(found)
-
-    async def _stray_files(self) -> list[str]:
-        known = set(await self._rows("SELECT key FROM blobs"))
-        root = self._stack.home.folder("blobs")
-        files = [path for path in root.rglob("*") if path.is_file()]
-        return [key for path in files if (key := path.relative_to(root).as_posix()) not in known]
-
-    def _vectors(self, collection: str) -> list[VectorRow]:
-        client = MilvusClient(uri=f"unix:{self._stack.socket('milvus')}", timeout=30)
-        try:
-            rows = client.query(
-                collection,
-                filter="generation >= 0",
-                output_fields=["chunk_id", "document_id", "generation", "ordinal"],
-                consistency_level="Strong",
-                limit=_EVERYTHING,
-            )
-        finally:
-            client.close()
-        assert len(rows) < _EVERYTHING, "more vectors than one query reads"
-        return [
-            VectorRow(row["chunk_id"], row["document_id"], row["generation"], row["ordinal"]) for row in rows
-        ]

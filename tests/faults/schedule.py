@@ -34,13 +34,21 @@ class FaultKind(StrEnum):
     EMBEDDINGS_MALFORMED = "embeddings-malformed"
     EMBEDDINGS_SHORT = "embeddings-short"
     EMBEDDINGS_NAN = "embeddings-nan"
+    CHAT_BUSY = "chat-busy"
+    CHAT_BROKEN = "chat-broken"
+    CHAT_HANG = "chat-hang"
+    CHAT_SLOW = "chat-slow"
+    CHAT_CUT = "chat-cut"
+    CHAT_STALL = "chat-stall"
+    CHAT_ENDED = "chat-ended"
+    CHAT_MALFORMED = "chat-malformed"
 
 
-# A process that dies or freezes is the hardest: those come more often than an embedding server's moods.
-_WEIGHTS = {"kill": 4, "freeze": 6, "flush": 3, "cut": 2, "hole": 2, "disk": 3, "embeddings": 1}
+# A process that dies or freezes is the hardest: those come more often than a model's moods.
+_WEIGHTS = {"kill": 4, "freeze": 6, "flush": 3, "cut": 2, "hole": 2, "disk": 3, "embeddings": 1, "chat": 1}
 # While the API is away nobody can do anything worth breaking.
 _API_WEIGHT = 2
-_INSTANT = frozenset({"kill", "flush"})
+INSTANT = frozenset({"kill", "flush"})
 # Of the parts of which there are several.
 WORKERS = ("worker", "worker2")
 
@@ -98,4 +106,4 @@ def _seconds(chance: random.Random, family: str, lease_seconds: float) -> float:
     if family == "freeze":
         return lease_seconds * chance.uniform(1.2, 2.0)
     drawn = chance.uniform(0.5, 4.0)
-    return 0.0 if family in _INSTANT else drawn
+    return 0.0 if family in INSTANT else drawn

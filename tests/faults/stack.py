@@ -1,4 +1,4 @@
-"""The stack under fault: started with short leases, its proxies, its embedding server, and its processes."""
+"""The stack under fault: started with short leases, its proxies, its model server, and its processes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from lorebase.clients.blob_directory import PART_PREFIX
 from lorebase.core.config import Settings
 from lorebase.embedded import supervisor
 from lorebase.embedded.credentials import Credentials, read_credentials
@@ -23,7 +24,7 @@ from lorebase.embedded.postgres import DATABASE, OWNER
 from lorebase.embedded.state import PartRecord, read_state
 from lorebase.embedded.status import PartState
 from tests.fakes.openai_server import openai_server
-from tests.faults.embedding_server import DIMENSIONS, MODEL, MoodyEmbeddings
+from tests.faults.model_server import DIMENSIONS, MODEL, MoodyModels
 from tests.faults.proxy import Proxy
 from tests.faults.stack_process import milvus_proxy, postgres_proxy, proxy_folder, valkey_proxy
 from tests.integration.embedded_parts import clean_environment
@@ -31,6 +32,7 @@ from tests.integration.embedded_parts import clean_environment
 ROOT = Path(__file__).parents[2]
 LEASE_SECONDS = 3.0
 _START_SECONDS = 240.0
+_STOP_SECONDS = 60.0
 # Everything waits less than an operator would have it wait, so that a round is short.
 _QUICK = {
     "LOREBASE_JOB_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -50,10 +52,10 @@ _QUICK = {
 class FaultStack:
     """A running stack: where its processes and sockets are, and what stands before its stores."""
 
-    def __init__(self, home: Home, environment: dict[str, str], embeddings: MoodyEmbeddings) -> None:
+    def __init__(self, home: Home, environment: dict[str, str], models: MoodyModels) -> None:
         self.home = home
         self.environment = environment
-        self.embeddings = embeddings
+        self.models = models
         self.proxies = {
             "postgres": Proxy(postgres_proxy(home.path), lambda: self.postgres_sockets / ".s.PGSQL.5432"),
             "valkey": Proxy(valkey_proxy(home.path), lambda: self.socket("valkey")),
@@ -88,9 +90,7 @@ class FaultStack:
 
     def part(self, name: str) -> PartRecord:
         """A part as the supervisor last saw it."""
-        record = read_state(self.home.state)
-        assert record is not None, "the supervisor says nothing"
-        return next(part for part in record.parts if part.name == name)
+        return part_of(self.home, name)
 
     async def running(self, name: str, seconds: float = 40.0) -> int | None:
         """The process id of a part, once it is ready; None when it is not within the time."""
@@ -100,6 +100,11 @@ class FaultStack:
                 return part.pid
             await asyncio.sleep(0.1)
         return None
+
+    def age_broken_uploads(self) -> None:
+        """Makes what broken uploads left so old that the reconciler has to see it."""
+        for part in self.home.folder("blobs").rglob(f"{PART_PREFIX}*"):
+            os.utime(part, (0, 0))
 
     def lorebase(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Runs the command line on this stack, as an operator would."""
@@ -127,6 +132,13 @@ class FaultStack:
         }
 
 
+def part_of(home: Home, name: str) -> PartRecord:
+    """A part as the supervisor of the home last saw it."""
+    record = read_state(home.state)
+    assert record is not None, "the supervisor says nothing"
+    return next(part for part in record.parts if part.name == name)
+
+
 @asynccontextmanager
 async def running_fault_stack(base: Path | None = None) -> AsyncIterator[FaultStack]:
     """Starts a stack in a new folder, or in `base`, and stops it at the end; a folder given is kept."""
@@ -135,10 +147,11 @@ async def running_fault_stack(base: Path | None = None) -> AsyncIterator[FaultSt
     place.chmod(0o711)
     proxy_folder(place / "home").mkdir(exist_ok=True)
     try:
-        async with openai_server(MoodyEmbeddings()) as embeddings:
-            assert isinstance(embeddings, MoodyEmbeddings)
-            home = open_home(place / "home")
-            async with _started(FaultStack(home, _environment(home, embeddings), embeddings)) as stack:
+        home = open_home(place / "home")
+        models = MoodyModels(lambda: part_of(home, "models").address)
+        # The environment names the port of the server, which has one once it runs.
+        async with openai_server(models):  # noqa: SIM117
+            async with _started(FaultStack(home, _environment(home, models), models)) as stack:
                 yield stack
     finally:
         if base is None:
@@ -154,8 +167,7 @@ async def _started(stack: FaultStack) -> AsyncIterator[FaultStack]:
         await asyncio.to_thread(wait_until_ready, process, stack.home, 0, _START_SECONDS)
         yield stack
     finally:
-        await asyncio.to_thread(supervisor.stop, Settings(home=stack.home.path))
-        await asyncio.to_thread(process.wait)
+        await asyncio.to_thread(_end, process, stack.home)
         for proxy in stack.proxies.values():
             await proxy.close()
 
@@ -173,13 +185,24 @@ def _spawn(stack: FaultStack) -> subprocess.Popen[bytes]:
         )
 
 
-def _environment(home: Home, embeddings: MoodyEmbeddings) -> dict[str, str]:
+def _end(process: subprocess.Popen[bytes], home: Home) -> None:
+    """Ends the supervisor, which ends its parts; kills all of them when that takes too long."""
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        supervisor.stop(Settings(home=home.path), timeout=0)
+        process.kill()
+        process.wait()
+
+
+def _environment(home: Home, models: MoodyModels) -> dict[str, str]:
     inherited = clean_environment()
     path = os.pathsep.join(filter(None, (str(ROOT), inherited.get("PYTHONPATH"))))
     own = {
         "LOREBASE_HOME": str(home.path),
         "LOREBASE_PORT": str(free_port()),
-        "OPENAI_BASE_URL": embeddings.url,
+        "OPENAI_BASE_URL": models.url,
         "PYTHONPATH": path,
         "PYTHONUTF8": "1",
     }

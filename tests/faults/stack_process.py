@@ -1,6 +1,7 @@
 """`python -m tests.faults.stack_process`: the stack as `lorebase up` runs it, with proxies before its stores.
 
-Only the API and the workers go through the proxies, which listen in the folder `proxies` beside the home.
+Only the API and the workers go through the proxies, which listen in the folder `proxies` beside the home, and
+through the server with moods, which stands before the local models.
 There is a second worker, so that somebody takes over what a frozen one had.
 """
 
@@ -53,7 +54,7 @@ def plan_with_proxies(settings: Settings, home: Home) -> Plan:
 
 
 def behind_proxies(part: Part | OneShot, home: Path) -> Part | OneShot:
-    """The part with the addresses of the proxies, when it is the API or the worker."""
+    """The part with the addresses of proxies and model server, when it is the API or the worker."""
     if part.name not in _SERVICES:
         return part
     return replace(part, environment={**part.environment, **_addresses(part.environment, home)})
@@ -66,6 +67,8 @@ def _addresses(environment: Mapping[str, str], home: Path) -> dict[str, str]:
         "LOREBASE_DATABASE_URL": f"{login}?host={proxy_folder(home)}",
         "LOREBASE_REDIS_URL": f"unix://{valkey_proxy(home)}",
         "LOREBASE_MILVUS_URI": f"unix:{milvus_proxy(home)}",
+        # The server with moods passes chats on to the local models.
+        "LOREBASE_LOCAL_MODELS_URL": environment["OPENAI_BASE_URL"],
     }
 
 

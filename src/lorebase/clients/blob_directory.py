@@ -7,12 +7,14 @@ import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
 from lorebase.core.errors import ErrorCode, NotFound, Unavailable
 
 READ_BYTES = 256 * 1024
+PART_PREFIX = ".part-"
 
 
 class DirectoryBlobStore:
@@ -61,12 +63,20 @@ class DirectoryBlobStore:
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         """All keys that begin with the prefix, in order."""
+        for path in await asyncio.to_thread(self._files, prefix):
+            if not path.name.startswith(PART_PREFIX):
+                yield path.relative_to(self._root).as_posix()
+
+    async def leftovers(self, prefix: str, before: datetime) -> AsyncIterator[str]:
+        """Parts that nobody has written to since `before`: their process died. One that slept fails."""
+        for path in await asyncio.to_thread(self._files, prefix):
+            if path.name.startswith(PART_PREFIX) and await asyncio.to_thread(_is_older, path, before):
+                yield path.relative_to(self._root).as_posix()
+
+    def _files(self, prefix: str) -> list[Path]:
         folder = self._root / prefix.rpartition("/")[0]
-        found = await asyncio.to_thread(lambda: sorted(p for p in folder.rglob("*") if p.is_file()))
-        for path in found:
-            key = path.relative_to(self._root).as_posix()
-            if key.startswith(prefix) and not path.name.startswith(".part-"):
-                yield key
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return [path for path in files if path.relative_to(self._root).as_posix().startswith(prefix)]
 
     def _path(self, key: str) -> Path:
         path = (self._root / key).resolve()
@@ -75,9 +85,17 @@ class DirectoryBlobStore:
         return path
 
 
+def _is_older(path: Path, before: datetime) -> bool:
+    try:
+        return path.stat().st_mtime < before.timestamp()
+    except FileNotFoundError:
+        # It was published or given up meanwhile.
+        return False
+
+
 def _create_beside(target: Path) -> tuple[IO[bytes], Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".part-", dir=target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=PART_PREFIX, dir=target.parent)
     # Without a buffer nothing is left to be written when the file is closed: on a full disk that would fail
     # once more, with an error that hides the first.
     return os.fdopen(descriptor, "wb", buffering=0), Path(name)

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -76,6 +77,12 @@ class ObjectBlobStore:
                         yield entry["path"]
         except (BaseError, OSError) as error:
             raise _unavailable() from error
+
+    async def leftovers(self, prefix: str, before: datetime) -> AsyncIterator[str]:
+        """None: parts of a multipart upload cannot be listed; a lifecycle rule of the bucket ends them."""
+        unseen: tuple[str, ...] = ()
+        for key in unseen:
+            yield key
 
 
 class _Source:

@@ -53,19 +53,25 @@ class OpenAIChatModel:
         self.is_generative = is_generative
 
     async def stream(self, prompt: ChatPrompt, max_tokens: int) -> AsyncIterator[ChatDelta]:
-        """The completion piece by piece; the last piece carries finish reason and usage."""
+        """The completion piece by piece; the last piece carries finish reason and usage.
+
+        A stream that ends without a reason was cut off, however tidily: it is Transient.
+        """
         started = time.perf_counter()
         usage: TokenUsage | None = None
-        finish = FinishReason.STOP
+        finish: FinishReason | None = None
         with translating():
             stream = await self._open(prompt, max_tokens)
             async with stream:
                 async for chunk in stream:
                     usage = _usage(chunk.usage) or usage
                     for choice in chunk.choices:
-                        finish = FINISH_REASONS.get(choice.finish_reason or "", finish)
+                        if choice.finish_reason:
+                            finish = FINISH_REASONS.get(choice.finish_reason, FinishReason.STOP)
                         if choice.delta.content:
                             yield ChatDelta(text=choice.delta.content)
+        if finish is None:
+            raise Transient("The model provider broke off.", code=ErrorCode.MODEL_MISBEHAVED)
         self._note("stream", prompt, usage, time.perf_counter() - started)
         yield ChatDelta(finish_reason=finish, usage=usage)
 

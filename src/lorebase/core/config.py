@@ -199,7 +199,7 @@ class WorkerSettings(_Group):
     )
     reconcile_batch_documents: Annotated[int, Field(ge=1, le=10_000)] = 500
     reconcile_blob_grace_hours: Annotated[float, Field(ge=1)] = Field(
-        24.0, description="Age at which bytes that no document took may be removed."
+        24.0, description="Age at which bytes that no document took, or a broken upload left, are removed."
     )
     retention_seconds: Annotated[float, Field(gt=0)] = Field(
         3600.0, description="Pause between removals of old rows, over all workers."

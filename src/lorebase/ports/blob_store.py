@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -29,4 +30,11 @@ class BlobStore(Protocol):
 
     def keys(self, prefix: str) -> AsyncIterator[str]:
         """All keys that begin with the prefix."""
+        ...
+
+    def leftovers(self, prefix: str, before: datetime) -> AsyncIterator[str]:
+        """What broken `put`s below the prefix left and none has touched since `before`; `delete` takes them.
+
+        No key of a blob is among them. A store that keeps such things out of reach names none.
+        """
         ...

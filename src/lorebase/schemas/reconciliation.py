@@ -25,6 +25,7 @@ class DriftKind(StrEnum):
     STUCK_DOCUMENTS = "stuck documents"
     MISSING_BLOBS = "missing blobs"
     ORPHAN_BLOBS = "orphan blobs"
+    UNFINISHED_UPLOADS = "unfinished uploads"
 
 
 ORPHANS = frozenset(
@@ -35,6 +36,7 @@ ORPHANS = frozenset(
         DriftKind.ORPHANS_OF_UNKNOWN,
         DriftKind.SURPLUS_VECTORS,
         DriftKind.ORPHAN_BLOBS,
+        DriftKind.UNFINISHED_UPLOADS,
     }
 )
 

@@ -18,7 +18,7 @@ _BATCH = 1000
 
 
 class BlobAudit:
-    """Finds bytes that miss and bytes that no document took.
+    """Finds bytes that miss, bytes that no document took, and what uploads left that were cut off.
 
     Bytes are stored before their document is accepted: those younger than the grace period are let alone.
     """
@@ -36,7 +36,7 @@ class BlobAudit:
         return {key async for key in self._blobs.keys(f"{workspace_id}/")}
 
     async def drifts(self, workspace_id: UUID, stored: set[str]) -> AsyncIterator[Drift]:
-        """Orphans among the stored keys, then keys that documents need and that are not stored."""
+        """Orphans among the stored keys, old leftovers of uploads, then keys that are needed and missing."""
         old = sorted(filter(self._is_old, stored))
         for start in range(0, len(old), _BATCH):
             batch = old[start : start + _BATCH]
@@ -44,6 +44,8 @@ class BlobAudit:
             for key in batch:
                 if key not in known:
                     yield Drift(kind=DriftKind.ORPHAN_BLOBS, blob_key=key)
+        async for key in self._blobs.leftovers(f"{workspace_id}/", self._clock.now() - self._grace):
+            yield Drift(kind=DriftKind.UNFINISHED_UPLOADS, blob_key=key)
         last = ""
         while page := await self._needed(workspace_id, last):
             for key in page:

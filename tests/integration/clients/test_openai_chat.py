@@ -62,10 +62,11 @@ async def test_trouble_before_the_first_piece_is_tried_again(
     assert "".join(piece.text for piece in await pieces(chat)) == "It is so [1]."
 
 
+@pytest.mark.parametrize("how", ["cut", "ended", "stall"])
 async def test_a_stream_cut_midway_is_an_error_and_not_an_answer(
-    chat: OpenAIChatModel, server: OpenAIServer
+    chat: OpenAIChatModel, server: OpenAIServer, how: str
 ) -> None:
-    server.script = ["cut"]
+    server.script = [how]
     with pytest.raises((Transient, Unavailable)):
         await pieces(chat)
 

@@ -19,6 +19,7 @@ import pytest
 from pymilvus import AsyncMilvusClient, DataType, MilvusClient
 
 from lorebase.embedded.child import Child
+from lorebase.repositories.milvus.connection import RECONNECT
 from tests.integration.embedded_parts import (
     clean_environment,
     milvus_owner_part,
@@ -47,7 +48,7 @@ class Owner:
         wait_until(lambda: not self.child.running, "the end of the owner")
 
     def client(self) -> MilvusClient:
-        return MilvusClient(uri=self.part.address)
+        return MilvusClient(uri=self.part.address, grpc_options=RECONNECT)
 
     def segments(self) -> int:
         return len(list((self.base / "milvus").rglob("data_*.parquet")))

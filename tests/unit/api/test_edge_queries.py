@@ -306,6 +306,30 @@ async def test_evidence_that_was_deleted_since_is_null_and_the_answer_stays(edge
     assert dig(data, "node", "retrieved") == []
 
 
+@pytest.mark.parametrize("reading", ["chunks", "versions"])
+async def test_evidence_whose_document_is_deleted_while_it_is_shown_does_not_fail_the_answer(
+    edge: Edge, reading: str
+) -> None:
+    read = getattr(edge.services.contents, reading)
+
+    async def read_then_delete(*arguments: object) -> object:
+        found = await read(*arguments)
+        edge.world.documents.clear()
+        return found
+
+    setattr(edge.services.contents, reading, read_then_delete)
+    asked = """
+        query($id: ID!) { node(id: $id) { ... on Answer { citations {
+            quote
+            chunk { text documentVersion { document { title } } }
+            documentVersion { number document { title } }
+        } } } }
+    """
+    data = await edge.data(asked, {"id": edge.world.global_id("Answer", edge.world.answer)})
+    gone = {"quote": TEXT[0:33], "chunk": None, "documentVersion": None}
+    assert dig(data, "node", "citations") == [gone]
+
+
 async def test_text_is_cut_into_slices_of_bounded_length(edge: Edge) -> None:
     query = (
         "query($id: ID!, $start: Int!, $end: Int) { node(id: $id) { ... on DocumentVersion"

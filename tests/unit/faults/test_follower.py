@@ -77,27 +77,82 @@ async def test_an_event_that_was_there_before_is_a_fault(sequence: int) -> None:
     assert stream.faults == [f"JobProgressed {sequence} after 2"]
 
 
+def reset(sequence: int, text: str | None = None) -> Json:
+    return event("StreamReset", sequence, snapshot={"id": "s"} if text is None else {"id": "s", "text": text})
+
+
+def pieces(*words: str, start: int = 1, offset: int = 0) -> Script:
+    script: Script = []
+    for number, word in enumerate(words, start):
+        script.append(event("AnswerDelta", number, text=word, offset=offset))
+        offset += len(word)
+    return script
+
+
+def completed(text: str, **facts: object) -> Json:
+    return event("AnswerCompleted", 99, answer={"text": text, "citations": [], **facts})
+
+
 async def test_after_a_reset_events_may_be_counted_anew() -> None:
-    stream, _ = await followed([event("JobStarted", 5), event("StreamReset", 5), event("JobSucceeded", 1)])
-    assert (stream.was_reset, stream.faults) == (True, [])
+    stream, _ = await followed([event("JobStarted", 5), reset(5), event("JobSucceeded", 1)])
+    assert stream.faults == []
 
 
-def answer_events(*words: str, whole: str, reset: bool = False) -> Script:
-    deltas = [event("AnswerDelta", at, text=word) for at, word in enumerate(words, 1)]
-    lost = [event("StreamReset", 50)] if reset else []
-    return [*deltas, *lost, event("AnswerCompleted", 99, answer={"text": whole})]
+async def test_after_a_reset_events_may_not_be_repeated() -> None:
+    again = [event("JobStarted", 5), reset(5), event("JobProgressed", 1), event("JobProgressed", 1)]
+    stream, _ = await followed([*again, event("JobSucceeded", 2)])
+    assert stream.faults == ["JobProgressed 1 after 1"]
 
 
 async def test_the_pieces_of_an_answer_make_its_text() -> None:
-    stream, _ = await followed(answer_events("It ", "is so.", whole="It is so."))
+    stream, _ = await followed([*pieces("It ", "is so."), completed("It is so.")])
+    assert (stream.faults, stream.text) == ([], "It is so.")
+
+
+@pytest.mark.parametrize("kept", ["It is so. And more.", "It is", ""])
+async def test_an_answer_that_is_not_what_was_streamed_is_a_fault(kept: str) -> None:
+    stream, _ = await followed([*pieces("It ", "is so."), completed(kept)])
+    assert stream.faults == [f"the pieces of the answer (9) are not its text ({len(kept)})"]
+
+
+async def test_a_failed_answer_keeps_what_was_streamed_too() -> None:
+    failed = event("AnswerFailed", 9, answer={"id": "a", "text": "It "})
+    stream, _ = await followed([*pieces("It "), failed])
     assert stream.faults == []
+    stream, _ = await followed([*pieces("It ", "is"), failed])
+    assert stream.faults == ["the pieces of the answer (5) are not its text (3)"]
 
 
-async def test_an_answer_whose_pieces_do_not_make_its_text_is_a_fault() -> None:
-    stream, _ = await followed(answer_events("It ", "It ", "is so.", whole="It is so."))
-    assert stream.faults == ["the pieces of the answer are not its text"]
+async def test_a_piece_that_comes_again_changes_nothing() -> None:
+    stream, _ = await followed(
+        [*pieces("It ", "is"), *pieces("is so.", start=3, offset=3), completed("It is so.")]
+    )
+    assert (stream.faults, stream.text) == ([], "It is so.")
 
 
-async def test_after_a_reset_the_whole_answer_counts() -> None:
-    stream, _ = await followed(answer_events("It ", whole="It is so.", reset=True))
+async def test_a_piece_that_is_missing_is_a_fault() -> None:
+    stream, _ = await followed([*pieces("It "), *pieces("so.", start=2, offset=6), completed("It is so.")])
+    assert stream.faults[0] == "a piece is missing between 3 and 6"
+
+
+async def test_after_a_reset_the_snapshot_and_what_follows_make_the_text() -> None:
+    stream, _ = await followed(
+        [*pieces("Once "), reset(50), *pieces("It ", "is so."), completed("It is so.")]
+    )
     assert stream.faults == []
+    known = [*pieces("It "), reset(50, "It is "), *pieces("so.", offset=6), completed("It is so.")]
+    stream, _ = await followed(known)
+    assert stream.faults == []
+    stream, _ = await followed([*pieces("It "), reset(50, "It "), completed("It is so.")])
+    assert stream.faults == ["the pieces of the answer (3) are not its text (9)"]
+
+
+async def test_a_citation_that_is_wrong_is_a_fault_of_the_stream() -> None:
+    citation = {
+        "index": 1,
+        "quote": "x",
+        "range": {"start": 0, "end": 2},
+        "documentRange": {"start": 0, "end": 1},
+    }
+    stream, _ = await followed([*pieces("It."), completed("It.", citations=[citation])])
+    assert stream.faults == ["citation 1 quotes 0 versions"]

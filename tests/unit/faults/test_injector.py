@@ -15,9 +15,9 @@ import pytest
 
 from lorebase.embedded.state import PartRecord
 from lorebase.embedded.status import PartState
-from tests.faults.embedding_server import MoodyEmbeddings
 from tests.faults.history import History, Outcome
 from tests.faults.injector import Injector
+from tests.faults.model_server import MoodyModels
 from tests.faults.proxy import Mode, Proxy
 from tests.faults.schedule import Fault, FaultKind
 from tests.integration.embedded_parts import wait_until
@@ -30,12 +30,15 @@ class SleepingStack:
     """Parts that do nothing but live."""
 
     processes: dict[str, subprocess.Popen[bytes]]
-    embeddings: MoodyEmbeddings = field(default_factory=MoodyEmbeddings)
+    models: MoodyModels = field(default_factory=MoodyModels)
     proxies: dict[str, Proxy] = field(
         default_factory=lambda: {"milvus": Proxy(Path("/nowhere"), lambda: Path("/nowhere"))}
     )
 
-    async def running(self, name: str) -> int | None:
+    waited: list[tuple[str, float]] = field(default_factory=list)
+
+    async def running(self, name: str, seconds: float = 0.0) -> int | None:
+        self.waited.append((name, seconds))
         return self.processes[name].pid if name in self.processes else None
 
     def part(self, name: str) -> PartRecord:
@@ -116,10 +119,34 @@ async def test_a_connection_is_mended_afterwards(
     assert stack.proxies["milvus"].mode is Mode.OPEN
 
 
-async def test_a_mood_of_the_embeddings_passes(stack: SleepingStack, injector: Injector) -> None:
-    going_on = await while_going_on(injector, FaultKind.EMBEDDINGS_NAN)
-    assert stack.embeddings.mood == "nan"
+@pytest.mark.parametrize(
+    ("kind", "moods"),
+    [
+        (FaultKind.EMBEDDINGS_NAN, {"embeddings": "nan", "chat": "well"}),
+        (FaultKind.CHAT_STALL, {"embeddings": "well", "chat": "stall"}),
+    ],
+)
+async def test_a_mood_of_a_model_passes_and_leaves_the_other_alone(
+    stack: SleepingStack, injector: Injector, kind: FaultKind, moods: dict[str, str]
+) -> None:
+    going_on = await while_going_on(injector, kind)
+    assert stack.models.moods == moods
     await going_on
-    assert stack.embeddings.mood == "well"
+    assert stack.models.moods == {"embeddings": "well", "chat": "well"}
     (noted,) = injector.history.operations
-    assert (noted.name, noted.outcome) == ("embeddings-nan", Outcome.ACKNOWLEDGED)
+    assert (noted.name, noted.outcome) == (kind, Outcome.ACKNOWLEDGED)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.CHAT_CUT, FaultKind.HOLE_MILVUS, FaultKind.DISK_FULL])
+async def test_what_passes_waits_for_the_api_so_that_somebody_notices(
+    stack: SleepingStack, injector: Injector, kind: FaultKind
+) -> None:
+    await injector.bring(fault(kind))
+    name, seconds = stack.waited[0]
+    assert name == "api"
+    assert seconds > 0
+
+
+async def test_a_kill_waits_for_nobody_but_its_target(stack: SleepingStack, injector: Injector) -> None:
+    await injector.bring(fault(FaultKind.KILL_WORKER))
+    assert [name for name, _ in stack.waited] == ["worker2"]

@@ -14,6 +14,8 @@ STORES = {
     "LOREBASE_DATABASE_URL": "postgresql+asyncpg://app:secret@/lorebase?host=/tmp/pg",
     "LOREBASE_REDIS_URL": "unix:///tmp/valkey.sock",
     "LOREBASE_MILVUS_URI": "unix:/tmp/milvus.sock",
+    "LOREBASE_LOCAL_MODELS_URL": "http://127.0.0.1:1/v1",
+    "OPENAI_BASE_URL": "http://127.0.0.1:2/v1",
     "LOREBASE_PORT": "8000",
 }
 
@@ -29,6 +31,8 @@ def test_a_service_reaches_each_store_through_its_proxy(name: str) -> None:
         "LOREBASE_DATABASE_URL": "postgresql+asyncpg://app:secret@/lorebase?host=/tmp/lf/proxies",
         "LOREBASE_REDIS_URL": "unix:///tmp/lf/proxies/valkey.sock",
         "LOREBASE_MILVUS_URI": "unix:/tmp/lf/proxies/milvus.sock",
+        "LOREBASE_LOCAL_MODELS_URL": "http://127.0.0.1:2/v1",
+        "OPENAI_BASE_URL": "http://127.0.0.1:2/v1",
         "LOREBASE_PORT": "8000",
     }
     assert postgres_proxy(HOME) == Path("/tmp/lf/proxies/.s.PGSQL.5432")

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.faults.embedding_server import DIMENSIONS, vector_of
+from tests.faults.model_server import DIMENSIONS, vector_of
 from tests.faults.texts import body_of, marks_in, new_mark
 
 SEEDS = st.integers(min_value=0, max_value=2**32)

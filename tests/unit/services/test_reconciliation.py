@@ -290,6 +290,23 @@ async def test_bytes_that_no_document_took_are_removed_when_they_are_old(
     assert await world.searchable(tenant, accepted.document.id) != []
 
 
+async def test_what_uploads_left_that_were_cut_off_is_told_and_removed_when_it_is_old(
+    world: World, tenant: Tenant
+) -> None:
+    accepted = await ready(world, tenant)
+    old, fresh = (f"{tenant.workspace.id}/.part-{name}" for name in ("old", "fresh"))
+    foreign = f"{new_id()}/.part-old"
+    long_ago = world.clock.now() - OLD
+    world.blobs.parts = {old: long_ago, fresh: world.clock.now(), foreign: long_ago}
+    told = await world.reconcile(tenant, repair=False)
+    assert (found(told), told.examples[0].blob_key) == ({DriftKind.UNFINISHED_UPLOADS: 1}, old)
+    assert set(world.blobs.parts) == {old, fresh, foreign}
+    assert repaired(await world.reconcile(tenant)) == {DriftKind.UNFINISHED_UPLOADS: 1}
+    assert set(world.blobs.parts) == {fresh, foreign}
+    assert await is_clean(world, tenant)
+    assert await world.searchable(tenant, accepted.document.id) != []
+
+
 @pytest.mark.parametrize("step", range(1, 40, 2))
 async def test_comparing_at_any_moment_of_an_ingestion_harms_nothing(
     world: World, tenant: Tenant, step: int

@@ -43,7 +43,7 @@ from tests.fakes.clock import START
 from tests.fakes.event_stream import FakeEventStream
 from tests.fakes.world import World
 
-DEADLINE_SECONDS = 10
+DEADLINE_SECONDS = 30
 
 
 def service(world: World, **given: float) -> StreamService:

@@ -10,7 +10,7 @@ from lorebase.workers.periodic import PeriodicWork, periodic_works, repeat
 from tests.factories import Tenant, add_tenant, make_settings
 from tests.fakes.world import World
 
-DEADLINE_SECONDS = 10
+DEADLINE_SECONDS = 30
 
 
 def works(world: World) -> tuple[PeriodicWork, ...]:

@@ -11,6 +11,7 @@ from lorebase.api.graphql.chunks import Chunk
 from lorebase.api.graphql.context import Info
 from lorebase.api.graphql.document_versions import DocumentVersion
 from lorebase.api.graphql.fields import computed
+from lorebase.api.graphql.loaders import Loaders
 from lorebase.api.graphql.search import TextRange
 from lorebase.schemas import answers as values
 
@@ -107,9 +108,19 @@ class Citation:
     @computed("The passage; null when it was deleted since.")
     async def chunk(self, info: Info) -> Chunk | None:
         """The passage quoted."""
-        return await Chunk.find(info.context.loaders, self.chunk_id)
+        chunk = await Chunk.find(info.context.loaders, self.chunk_id)
+        return chunk if chunk and await self._whole_version(info.context.loaders) else None
 
     @computed("The version cited, also after newer ones.")
     async def document_version(self, info: Info) -> DocumentVersion | None:
         """The version quoted."""
-        return await DocumentVersion.find(info.context.loaders, self.version_id)
+        return await self._whole_version(info.context.loaders)
+
+    async def _whole_version(self, loaders: Loaders) -> DocumentVersion | None:
+        """The version, unless its document is gone.
+
+        Both are read before either is shown: a deletion between two readings would fail the whole answer.
+        """
+        version = await DocumentVersion.find(loaders, self.version_id)
+        document = await loaders.documents.load(version.value.document_id) if version else None
+        return version if document else None

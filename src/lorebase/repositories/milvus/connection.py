@@ -13,6 +13,12 @@ from lorebase.repositories.milvus.rendering import LITE, SERVER, Dialect
 # A server that was built small calls itself `…-lite` too, and understands what servers do.
 _LITE_VERSION = "milvus_lite"
 
+# gRPC tries ever more rarely, at last every two minutes: so long a Milvus that is back would seem to be away.
+RECONNECT = {
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 1000,
+}
+
 
 @dataclass(frozen=True)
 class MilvusConnection:
@@ -53,7 +59,17 @@ class MilvusConnections:
             await loop.connection.client.close()
 
     async def _connect(self) -> MilvusConnection:
-        client = AsyncMilvusClient(uri=self._uri, token=self._token, timeout=self._timeout, dedicated=True)
-        with translated("connect"):
-            version = await client.get_server_version(timeout=self._timeout)
+        client = AsyncMilvusClient(
+            uri=self._uri,
+            token=self._token,
+            timeout=self._timeout,
+            dedicated=True,
+            grpc_options=RECONNECT,
+        )
+        try:
+            with translated("connect"):
+                version = await client.get_server_version(timeout=self._timeout)
+        except BaseException:
+            await client.close()
+            raise
         return MilvusConnection(client, LITE if str(version).startswith(_LITE_VERSION) else SERVER)

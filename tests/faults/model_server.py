@@ -1,4 +1,4 @@
-"""An OpenAI-compatible embedding server with moods: well, slow, busy, broken, hanging, cut off, or lying."""
+"""An OpenAI-compatible server with moods: well, slow, busy, broken, hanging, cut off, or lying."""
 
 from __future__ import annotations
 
@@ -7,44 +7,57 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from tests.fakes.openai_server import OpenAIServer
+from tests.faults.chat_forwarding import forwarded
 
 MODEL = "faulty-embedder"
 DIMENSIONS = 64
 RETRY_AFTER_SECONDS = "1"
+WELL = "well"
 _SLOW_SECONDS = 1.5
 _WORD = re.compile(r"\w+")
 
 
-class MoodyEmbeddings(OpenAIServer):
-    """Answers every request by its present `mood`.
+class MoodyModels(OpenAIServer):
+    """Answers every request by the present mood of the model that is asked for; `met` counts by mood.
 
-    One of well, slow, busy, broken, hang, cut, malformed, short and nan. When well, the vector of a text is
-    the sum of fixed random vectors of its words, so that texts which share words lie near each other and the
-    same text always has the same vector.
+    Embeddings are well, slow, busy, broken, hang, cut, malformed, short or nan. When well, the vector of a
+    text is the sum of fixed random vectors of its words, so that texts which share words lie near each other
+    and the same text always has the same vector. Chats go on to the server at `chat_address()`; they are
+    well, busy, broken or hang, or are spoilt on the way back (`disturbed`).
     """
 
-    mood = "well"
+    def __init__(self, chat_address: Callable[[], str] = str) -> None:
+        super().__init__()
+        self.moods = {"embeddings": WELL, "chat": WELL}
+        self.met: Counter[str] = Counter()
+        self._chat_address = chat_address
 
     async def handle(self, request: Request) -> Response:
-        body = json.loads(await request.body())
-        mood = self.mood
+        model = "embeddings" if request.url.path.endswith("/embeddings") else "chat"
+        mood = self.moods[model]
+        self.met[f"{model}-{mood}"] += 1
+        body = await request.body()
         if mood == "hang":
             await asyncio.Event().wait()
+        if mood in ("busy", "broken"):
+            return refusal(mood)
+        if model == "chat":
+            return await forwarded(self._chat_address(), body, mood)
         if mood == "slow":
             await asyncio.sleep(_SLOW_SECONDS)
-        if mood in ("busy", "broken"):
-            return _refusal(mood)
-        return _answer(_embeddings(body["input"], mood), mood)
+        return _answer(_embeddings(json.loads(body)["input"], mood), mood)
 
 
-def _refusal(mood: str) -> Response:
+def refusal(mood: str) -> Response:
+    """429 with Retry-After, or 500."""
     status = 429 if mood == "busy" else 500
     headers = {"retry-after": RETRY_AFTER_SECONDS} if mood == "busy" else {}
     return JSONResponse({"error": {"message": mood, "type": "error", "code": None}}, status, headers)

@@ -8,12 +8,12 @@ import httpx
 import pytest
 
 from tests.fakes.openai_server import openai_server
-from tests.faults.embedding_server import DIMENSIONS, MODEL, MoodyEmbeddings, vector_of
+from tests.faults.model_server import DIMENSIONS, MODEL, MoodyModels, vector_of
 
 
 async def ask(mood: str, patience: float = 10) -> httpx.Response:
-    server = MoodyEmbeddings()
-    server.mood = mood
+    server = MoodyModels()
+    server.moods["embeddings"] = mood
     async with openai_server(server), httpx.AsyncClient(timeout=patience, trust_env=False) as http:
         return await http.post(f"{server.url}/embeddings", json={"model": MODEL, "input": ["one", "two"]})
 
