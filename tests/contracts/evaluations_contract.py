@@ -80,11 +80,18 @@ async def add_set(uow: UnitOfWork, place: Place, name: str = "Questions", age: i
     return made
 
 
-async def add_run(uow: UnitOfWork, of: EvaluationSet, index_id: UUID, age: int = 0) -> EvaluationRun:
+async def add_run(
+    uow: UnitOfWork,
+    of: EvaluationSet,
+    index_id: UUID,
+    age: int = 0,
+    *,
+    kind: JobKind = JobKind.EVALUATE,
+) -> EvaluationRun:
     run_id, moment = new_id(), MOMENT - timedelta(days=age)
     job = NewJob(
         id=new_id(),
-        kind=JobKind.EVALUATE,
+        kind=kind,
         lane=JobLane.DOCUMENTS,
         subject_type=JobSubjectType.EVALUATION_RUN,
         subject_id=run_id,
@@ -178,6 +185,29 @@ class EvaluationsContract:
             with pytest.raises(NotFound):
                 await uow.evaluations.remove_set(gone.id)
             assert (await add_set(uow, place, "gone")).name == "gone"
+
+    async def test_a_reindex_whose_gate_measures_goes_on_when_its_set_is_removed(
+        self, units: UnitOfWorkFactory, place: Place
+    ) -> None:
+        async with units.for_workspace(place.workspace_id) as uow:
+            measured = await add_set(uow, place)
+            first = await add_run(uow, measured, place.index_id, kind=JobKind.REINDEX)
+            second = first.model_copy(update={"id": new_id(), "compare_with_run_id": first.id})
+            await uow.evaluations.add_run(second)
+            other = await add_run(uow, measured, place.index_id)
+            await uow.commit()
+        async with units.for_workspace(place.workspace_id) as uow:
+            made = await uow.evaluations.runs_of_jobs([first.job_id])
+            assert sorted(run.id for run in made) == sorted([first.id, second.id])
+            assert len(await uow.evaluations.runs_of_jobs([first.job_id, other.job_id, new_id()])) == 3
+            assert await uow.evaluations.runs_of_jobs([]) == []
+            stopped = await uow.evaluations.remove_set(measured.id)
+            assert [job.id for job in stopped] == [other.job_id]
+            await uow.commit()
+        async with units.for_workspace(place.workspace_id) as uow:
+            assert await uow.evaluations.runs_of_jobs([first.job_id]) == []
+            left = await uow.jobs.get(first.job_id)
+            assert (left.status, left.cancel_requested) == (JobStatus.QUEUED, False)
 
     async def test_of_a_deleted_knowledge_base_nothing_is_shown_and_all_is_removed_in_steps(
         self, units: UnitOfWorkFactory, place: Place

@@ -13,6 +13,24 @@ from tests.e2e.traffic import Traffic, indexes_of
 from tests.stack import RunningStack
 
 DOCUMENTS = 60
+# Questions in other words than their documents have: two dimensions are too few to answer them.
+FACTS = {
+    "tides": "The ocean rises and falls because of the moon.",
+    "bees": "Insects gather nectar and make honey.",
+    "glass": "Molten sand that cools without crystals.",
+    "bread": "Flour and yeast rise and are baked.",
+    "rails": "Trains run on steel tracks.",
+    "snow": "Water vapour freezes into flakes.",
+    "silk": "Caterpillars spin threads for cocoons.",
+    "ink": "Soot and gum were ground for scribes.",
+}
+QUESTIONS = {
+    "tides": "What makes sea level change twice daily?",
+    "bees": "Which animals pollinate flowers?",
+    "bread": "How do you prepare a loaf?",
+    "rails": "Where do locomotives travel?",
+    "snow": "How does winter weather form?",
+}
 # A document was deleted between the search and the reading of its hit's fields, reindex or not.
 DELETED_MEANWHILE = "NOT_FOUND"
 
@@ -56,7 +74,8 @@ async def test_operators_add_list_and_retire_models(
     lines = (await embeddings("list")).stdout.splitlines()
     rows = [dict(zip(lines[0].split("\t"), line.split("\t"), strict=True)) for line in lines[1:]]
     states = {row["dimensions"]: row["state"] for row in rows}
-    assert states == {"384": "default", "256": "", "64": "deprecated"}
+    assert states.items() >= {"384": "default", "256": "", "64": "deprecated"}.items()
+    assert "32" not in states
     assert shorter_model in {row["id"] for row in rows}
 
 
@@ -81,6 +100,28 @@ async def test_a_reindex_is_followed_switched_taken_back_and_its_old_index_given
     assert list(await indexes_of(library)) == ["384"]
     # Searches that began before may use it until their time is up, which is longer than this test waits.
     assert deleted["job"]["status"] == "QUEUED"
+
+
+async def test_an_index_that_finds_less_stays_beside_the_old_one_until_the_owner_decides(
+    stack: RunningStack, library: Library
+) -> None:
+    added = await asyncio.to_thread(stack.command, "embeddings", "add", "--dimensions", "2")
+    for name, text in FACTS.items():
+        await library.shelve(name, text)
+    cases = [{"query": asked, "relevant": [{"externalId": name}]} for name, asked in QUESTIONS.items()]
+    given = {"knowledgeBaseId": library.id, "name": "Facts", "cases": cases}
+    measured = (await library.api.mutate("create-evaluation-set", **given))["evaluationSet"]["id"]
+    made = await reindex(library, added.stdout.strip(), gate={"evaluationSetId": measured})
+    assert (await follow_job(library.api, made["job"]))[-1]["__typename"] == "JobFailed"
+    shown = await library.api.run("show-reindex-gate", id=made["index"])
+    assert (shown["job"]["error"]["code"], shown["gate"]["verdict"]) == ("GATE_REFUSED", "REFUSED")
+    before, after = (shown["gate"][run]["metrics"]["ndcgAt10"] for run in ("baseline", "run"))
+    assert before - after > shown["gate"]["maxNdcgDrop"] == 0.01
+    assert shown["gate"]["run"]["comparison"]["change"] == pytest.approx(after - before)
+    assert (shown["completedAt"] is not None, shown["activatedAt"]) == (True, None)
+    assert (await indexes_of(library))["384"]["active"]
+    await library.api.mutate("activate-index", id=made["index"])
+    assert (await indexes_of(library))["2"]["active"]
 
 
 async def test_a_cancelled_reindex_leaves_nothing_and_can_begin_again(

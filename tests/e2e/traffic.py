@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -32,10 +32,14 @@ def body_of(name: str, mark: str, lines: int = 6) -> str:
 
 @dataclass
 class Traffic:
-    """What was sent and accepted, and what went wrong. `expected`: the version that each document is at."""
+    """What was sent and accepted, and what went wrong. `expected`: the version that each document is at.
+
+    `patience_seconds`: how long all jobs together may take to end.
+    """
 
     library: Library
     seed: int = 0
+    patience_seconds: float = PATIENCE_SECONDS
     expected: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
@@ -52,6 +56,31 @@ class Traffic:
 
         await asyncio.gather(*(one(number) for number in range(count)))
         await self.settled()
+
+    async def adopt(self) -> None:
+        """Takes the documents that are there, at the versions that a search finds now."""
+        await self.settled()
+        after = None
+        while True:
+            node = await self.library.api.run(
+                "list-documents", knowledgeBaseId=self.library.id, first=100, after=after
+            )
+            page = node["documents"]
+            self.ids |= {document["externalId"]: document["id"] for document in page["nodes"]}
+            after = page["pageInfo"]["endCursor"]
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+        found = await self._versions(sorted(self.ids))
+        assert all(len(found.get(name, ())) == 1 for name in self.ids), "documents are lost or stale"
+        self.expected = {name: min(found[name]) for name in self.ids}
+
+    async def _versions(self, names: list[str]) -> dict[str, set[str]]:
+        versions: dict[str, set[str]] = {}
+        for start in range(0, len(names), BATCH):
+            ids = [self.ids[name] for name in names[start : start + BATCH]]
+            for name, mark in marks_of(await self._passages(ids)):
+                versions.setdefault(name, set()).add(mark)
+        return versions
 
     @asynccontextmanager
     async def flowing(self, searchers: int, writers: int) -> AsyncIterator[None]:
@@ -118,7 +147,7 @@ class Traffic:
 
     async def settled(self) -> None:
         """Waits until no job is open and every document can be found."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while await self._open_jobs():
             assert time.monotonic() < deadline, "jobs stay open"
             await asyncio.sleep(0.5)
@@ -138,11 +167,8 @@ class Traffic:
             part = names[start : start + BATCH]
             passages = await self._passages([self.ids[name] for name in part])
             versions: dict[str, set[str]] = {}
-            for hit in passages:
-                text = hit["chunk"]["text"]
-                if "version " in text:
-                    mark = text.partition("version ")[2].partition(".")[0]
-                    versions.setdefault(external_id_of(hit), set()).add(mark)
+            for name, mark in marks_of(passages):
+                versions.setdefault(name, set()).add(mark)
             found["lost"] += sum(name not in versions for name in part)
             found["stale"] += sum(
                 versions.get(name, {self.expected[name]}) != {self.expected[name]} for name in part
@@ -165,6 +191,14 @@ class Traffic:
             after = page["pageInfo"]["endCursor"]
             if not page["pageInfo"]["hasNextPage"]:
                 return hits
+
+
+def marks_of(hits: list[Json]) -> Iterator[tuple[str, str]]:
+    """Documents with the mark of the version that a passage names."""
+    for hit in hits:
+        text = hit["chunk"]["text"]
+        if "version " in text:
+            yield external_id_of(hit), text.partition("version ")[2].partition(".")[0]
 
 
 async def indexes_of(library: Library) -> dict[str, Json]:

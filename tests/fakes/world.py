@@ -15,6 +15,7 @@ from lorebase.schemas.search import ChunkVector
 from lorebase.services.deletion import DeletionHandler
 from lorebase.services.documents import DocumentService
 from lorebase.services.embeddings import CachedEmbedder
+from lorebase.services.evaluation_measurement import EvaluationMeasurement
 from lorebase.services.handlers_by_subject import HandlersBySubject
 from lorebase.services.index_removal import IndexRemovalHandler
 from lorebase.services.indexes import IndexService
@@ -29,6 +30,7 @@ from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
 from lorebase.services.reconciliation import Reconciler
 from lorebase.services.reindexing import ReindexHandler
+from lorebase.services.search import SearchService
 from tests.factories import Tenant, make_settings
 from tests.fakes.blob_store import FakeBlobStore
 from tests.fakes.chunk_index import FakeChunkIndex
@@ -119,7 +121,12 @@ class World:
                 }
             ),
             JobKind.REINDEX: ReindexHandler(
-                units=units, cached_embedder=cached, index=index, settings=self.settings, clock=self.clock
+                units=units,
+                cached_embedder=cached,
+                index=index,
+                measurement=self._measurement(units, index, faults),
+                settings=self.settings,
+                clock=self.clock,
             ),
             JobKind.SYNC_METADATA: MetadataSyncHandler(
                 units=units,
@@ -129,6 +136,18 @@ class World:
                 settings=self.settings,
             ),
         }
+
+    def _measurement(
+        self, units: UnitOfWorkFactory, index: ChunkIndex, faults: Faults
+    ) -> EvaluationMeasurement:
+        search = SearchService(
+            units=units,
+            embedder=FaultyEmbedder(self.embedder, faults),
+            index=index,
+            settings=self.settings,
+            clock=self.clock,
+        )
+        return EvaluationMeasurement(units=units, search=search, settings=self.settings)
 
     def reconciler(self, faults: Faults | None = None) -> Reconciler:
         """The comparison of the stores, in a process that may die."""

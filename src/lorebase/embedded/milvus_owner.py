@@ -24,6 +24,7 @@ from milvus_lite.exceptions import CollectionNotFoundError  # type: ignore[impor
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc  # type: ignore[import-untyped]
 
 from lorebase.core.logging import configure_logging
+from lorebase.embedded import exact_search
 from lorebase.embedded.flusher import CollectionName, Flusher
 from lorebase.embedded.turnstile import Turnstile
 
@@ -150,6 +151,7 @@ def _server(owner: MilvusOwner, address: str) -> grpc.Server:
 def main(arguments: list[str]) -> None:
     """Serves until SIGTERM or SIGINT."""
     configure_logging("INFO", "json")
+    exact_search.install()
     os.umask(0o077)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -43,7 +43,7 @@ class EvaluationRepository(Protocol):
     async def remove_set(self, set_id: UUID) -> list[Job]:
         """Removes it with its questions, runs and results, or NotFound.
 
-        Asks the open jobs of its runs to stop, and returns those.
+        Asks the open EVALUATE jobs of its runs to stop, and returns those.
         """
         ...
 
@@ -65,6 +65,10 @@ class EvaluationRepository(Protocol):
 
     async def get_runs(self, ids: Sequence[UUID]) -> list[EvaluationRun]:
         """Those that exist, in any order."""
+        ...
+
+    async def runs_of_jobs(self, job_ids: Sequence[UUID]) -> list[EvaluationRun]:
+        """Runs that these jobs make or made, in any order."""
         ...
 
     async def run_page(

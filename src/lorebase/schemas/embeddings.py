@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from lorebase.schemas.base import Value
+from lorebase.schemas.reindex_gates import ReindexGate
 
 
 class EmbeddingModel(Value):
@@ -84,6 +85,7 @@ class ReindexKnowledgeBase(Value):
     id: UUID
     embedding_model_id: UUID
     activate_on_success: bool = True
+    gate: ReindexGate | None = None
     idempotency_key: str | None = None
 
 

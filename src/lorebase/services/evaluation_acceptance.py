@@ -30,22 +30,36 @@ async def accept_run(
     searched = _searched(command, measured, profiles)
     run_id = new_id()
     job = await uow.jobs.add(_job(run_id, measured.knowledge_base_id))
-    run = EvaluationRun(
+    command = command.model_copy(update={"mode": searched.mode, "profile": searched.profile})
+    run = new_run(command, measured, now, run_id=run_id, index_id=index_id, job_id=job.id)
+    await uow.evaluations.add_run(run)
+    return run, job
+
+
+def new_run(
+    command: RunEvaluation,
+    measured: EvaluationSet,
+    now: datetime,
+    *,
+    run_id: UUID,
+    index_id: UUID,
+    job_id: UUID,
+) -> EvaluationRun:
+    """A run without figures, to be measured by the job."""
+    return EvaluationRun(
         id=run_id,
-        workspace_id=uow.workspace_id,
+        workspace_id=measured.workspace_id,
         set_id=measured.id,
         knowledge_base_id=measured.knowledge_base_id,
         index_id=index_id,
-        job_id=job.id,
-        mode=searched.mode,
-        profile=searched.profile,
+        job_id=job_id,
+        mode=command.mode,
+        profile=command.profile,
         compare_with_run_id=command.compare_with_run_id,
         metrics=None,
         created_at=now,
         updated_at=now,
     )
-    await uow.evaluations.add_run(run)
-    return run, job
 
 
 async def _check_baseline(uow: UnitOfWork, command: RunEvaluation, measured: EvaluationSet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from lorebase.core.errors import BadInput, Conflict, ErrorCode, NotFound
@@ -11,14 +12,17 @@ from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.embeddings import EmbeddingModel, NewIndex, ReindexKnowledgeBase
 from lorebase.schemas.indexes import DeletedIndex, ReindexedKnowledgeBase
 from lorebase.schemas.knowledge_bases import KnowledgeBase
+from lorebase.schemas.reindex_gates import GateOutcome
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require
 from lorebase.services.idempotency import Replay, kept_id
-from lorebase.services.index_jobs import new_reindex_job, retire_index
+from lorebase.services.index_gate import latest_pair
+from lorebase.services.index_jobs import gate_of, new_reindex_job, retire_index
 from lorebase.services.job_events import JobEvents
 from lorebase.services.job_notices import JobNotices
 
 _MODEL = ["embeddingModelId"]
+_GATE_SET = ["gate", "evaluationSetId"]
 
 
 class IndexService:
@@ -31,9 +35,9 @@ class IndexService:
     async def reindex(self, principal: Principal, command: ReindexKnowledgeBase) -> ReindexedKnowledgeBase:
         """Adds an index of another model, which every writer keeps from now on, and the job that builds it.
 
-        NotFound for the knowledge base or the model; BadInput for a model that is deprecated or reads less
-        than a passage holds; WRONG_STATE while another index is being built, or when there is one of this
-        model.
+        NotFound for the knowledge base, the model or the set of the gate; BadInput for a model that is
+        deprecated or reads less than a passage holds, and for a gate that cannot measure; WRONG_STATE while
+        another index is being built, or when there is one of this model.
         """
         require(principal, ApiScope.ADMIN)
         async with self._units.for_workspace(principal.workspace_id) as uow:
@@ -42,11 +46,25 @@ class IndexService:
                 return await _reindexed(uow, kept_id(kept, "index_id"), kept_id(kept, "job_id"))
             knowledge_base = await uow.knowledge_bases.get(command.id)
             model = await _usable_model(uow, command.embedding_model_id, knowledge_base)
-            made = await _add_index(uow, knowledge_base, model, activate=command.activate_on_success)
+            await _check_gate(uow, command)
+            made = await _add_index(uow, knowledge_base, model, command)
             await replay.keep(index_id=made.index.id, job_id=made.job.id)
             await uow.commit()
         await self._notices.send(added=[made.job])
         return made
+
+    async def gates(self, principal: Principal, job_ids: Sequence[UUID]) -> Mapping[UUID, GateOutcome]:
+        """The gates of those reindex jobs that have one, with the newest measurements of each."""
+        require(principal, ApiScope.READ)
+        async with self._units.for_workspace(principal.workspace_id) as uow:
+            asked = {job.id: gate_of(job) for job in await uow.jobs.get_many(job_ids)}
+            gates = {job_id: gate for job_id, gate in asked.items() if gate is not None}
+            runs = await uow.evaluations.runs_of_jobs(list(gates)) if gates else []
+        found: dict[UUID, GateOutcome] = {}
+        for job_id, gate in gates.items():
+            pair = latest_pair([run for run in runs if run.job_id == job_id]) or (None, None)
+            found[job_id] = GateOutcome(gate=gate, baseline=pair[0], run=pair[1])
+        return found
 
     async def activate(
         self, principal: Principal, index_id: UUID, idempotency_key: str | None = None
@@ -90,7 +108,7 @@ class IndexService:
 
 
 async def _add_index(
-    uow: UnitOfWork, knowledge_base: KnowledgeBase, model: EmbeddingModel, *, activate: bool
+    uow: UnitOfWork, knowledge_base: KnowledgeBase, model: EmbeddingModel, command: ReindexKnowledgeBase
 ) -> ReindexedKnowledgeBase:
     # The lock comes first, or two requests would each see no other; then what is there decides.
     await uow.indexes.get(knowledge_base.active_index_id, change=True)
@@ -105,8 +123,28 @@ async def _add_index(
     index = await uow.indexes.add(
         NewIndex(id=index_id, knowledge_base_id=knowledge_base.id, model_id=model.id, job_id=job_id)
     )
-    job = await uow.jobs.add(new_reindex_job(job_id, index_id, knowledge_base.id, activate=activate))
+    job = await uow.jobs.add(new_reindex_job(job_id, index_id, command))
     return ReindexedKnowledgeBase(index=index, job=job)
+
+
+async def _check_gate(uow: UnitOfWork, command: ReindexKnowledgeBase) -> None:
+    if (gate := command.gate) is None:
+        return
+    falls = {
+        "maxNdcgDrop": gate.max_ndcg_drop,
+        "maxRecallDrop": gate.max_recall_drop,
+        "maxMrrDrop": gate.max_mrr_drop,
+    }
+    for name, fall in falls.items():
+        if fall is not None and not 0 <= fall <= 1:
+            raise BadInput("A fall is from 0 to 1.", field=["gate", name])
+    found = await uow.evaluations.get_sets([gate.evaluation_set_id])
+    if not found:
+        raise NotFound("There is no such evaluation set.", field=_GATE_SET)
+    if found[0].knowledge_base_id != command.id:
+        raise BadInput("The evaluation set is about another knowledge base.", field=_GATE_SET)
+    if found[0].case_count == 0:
+        raise BadInput("The evaluation set has no questions.", field=_GATE_SET)
 
 
 async def _usable_model(uow: UnitOfWork, model_id: UUID, knowledge_base: KnowledgeBase) -> EmbeddingModel:

@@ -14,9 +14,11 @@ from lorebase.ports.clock import Clock
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.jobs import Job, JobError, JobStage
 from lorebase.services.embeddings import CachedEmbedder
+from lorebase.services.evaluation_measurement import EvaluationMeasurement, hold_job
 from lorebase.services.index_audit import IndexAudit
 from lorebase.services.index_content import IndexContent
-from lorebase.services.index_jobs import activates, give_up_index
+from lorebase.services.index_gate import IndexGate
+from lorebase.services.index_jobs import activates, gate_of, give_up_index
 from lorebase.services.index_writer import IndexTarget, IndexWriter, targets_of
 from lorebase.services.job_control import JobControl
 from lorebase.services.live_contents import live_content, locked_if_live, says_the_same
@@ -70,10 +72,12 @@ class ReindexHandler:
         units: UnitOfWorkFactory,
         cached_embedder: CachedEmbedder,
         index: ChunkIndex,
+        measurement: EvaluationMeasurement,
         settings: Settings,
         clock: Clock,
     ) -> None:
         self._units = units
+        self._gate = IndexGate(units=units, measurement=measurement, clock=clock)
         self._index = index
         self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
         self._audit = IndexAudit(units=units, index=index)
@@ -82,7 +86,7 @@ class ReindexHandler:
         self._clock = clock
 
     async def run(self, job: Job, control: JobControl) -> Job:
-        """Fills the index, counts what it holds, and fills again until nothing is missing; then switches."""
+        """Fills the index and counts it, until nothing is missing; then comes the gate, then the switch."""
         build = await self._begin(job, control)
         await self._index.ensure_partition(build.target.address)
         while True:
@@ -172,8 +176,7 @@ class ReindexHandler:
                         build.index_id, now.id, content.version.generation, count
                     )
                     committed += count
-            if not await uow.jobs.start(job.id, job.fence):
-                raise LeaseLost("Another worker has the job.")
+            await hold_job(uow, job)
             build.done += committed
             await uow.indexes.note_progress(build.index_id, build.share)
             await uow.commit()
@@ -187,17 +190,28 @@ class ReindexHandler:
         await asyncio.sleep(worked * (1 - share) / share)
 
     async def _finish(self, build: _Build) -> Job | None:
-        """Ends the job, with the switch when that was asked; None when documents are missing after all."""
-        job = build.job
+        """Ends the job, with the switch when that was asked; None when documents are missing after all.
+
+        With a gate the index is complete first, so that a later attempt has nothing to build.
+        """
+        job, gate = build.job, gate_of(build.job)
         async with self._units.for_workspace(job.workspace_id) as uow:
             await uow.indexes.get(build.index_id, change=True)
             if await uow.indexes.missing_documents(build.index_id, 1):
                 return None
             await uow.indexes.complete(build.index_id)
-            if activates(job):
-                await uow.indexes.activate(build.index_id)
-            ended = await uow.jobs.succeed(job.id, job.fence)
-            if ended is None:
-                raise LeaseLost("Another worker has the job.")
+            if gate is None:
+                ended = await _switched(uow, job)
+            else:
+                await hold_job(uow, job)
             await uow.commit()
-        return ended
+        return ended if gate is None else await self._gate.decide(job, build.control, gate)
+
+
+async def _switched(uow: UnitOfWork, job: Job) -> Job:
+    if activates(job):
+        await uow.indexes.activate(job.subject_id)
+    ended = await uow.jobs.succeed(job.id, job.fence)
+    if ended is None:
+        raise LeaseLost("Another worker has the job.")
+    return ended

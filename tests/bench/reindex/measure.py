@@ -1,8 +1,10 @@
-"""A reindex under traffic: `python -m tests.bench.reindex.measure MODEL_ID [--documents=N] [--kill]`.
+"""A reindex under traffic: `python -m tests.bench.reindex.measure MODEL_ID [OPTION…]`.
 
 Talks to the stack of LOREBASE_HOME. MODEL_ID is the id of another embedding model, as
 `lorebase embeddings add --dimensions 256` prints it. Four clients search and two write while the knowledge
-base moves to it and back. With --kill the worker and the owner of Milvus are killed at a quarter of the way.
+base moves to it and back. `--documents=N` are made first, 5,000 unless told; `--in=ID` takes those of the
+knowledge base of that id instead, which an earlier run left. With `--kill` the worker and the owner of Milvus
+are killed at a quarter of the way.
 The reindex works in the worker, in Milvus and in the models: what a search costs is told apart in the API
 only, so that is compared with quiet.
 """
@@ -28,11 +30,12 @@ from tests.e2e.traffic import Traffic, indexes_of
 
 SEARCHERS, WRITERS = 4, 2
 QUIET_SECONDS = 30.0
+PATIENCE_SECONDS = 3600.0
 
 
-def option(name: str, default: int) -> int:
-    """A number given as --name=N."""
-    return next((int(a.split("=")[1]) for a in sys.argv if a.startswith(f"--{name}=")), default)
+def option(name: str) -> str | None:
+    """What is given as --name=…."""
+    return next((a.split("=")[1] for a in sys.argv if a.startswith(f"--{name}=")), None)
 
 
 class Meter:
@@ -93,15 +96,22 @@ def kill_parts() -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-async def measure(model: str, documents: int, kill: bool) -> bool:
+async def measure(model: str, documents: int, *, kill: bool) -> bool:
     """Runs everything, prints the figures; whether all that must hold held."""
     target = find_target(get_settings())
     async with Api(target.url, target.api_key) as api:
         viewer = await api.run("viewer")
         workspace = viewer["workspaces"]["nodes"][0]["id"]
-        traffic = Traffic(await Library.create(api, workspace, f"Reindex bench {documents}"))
-        await traffic.fill(documents)
-        print(f"documents {documents}, chunks {(await indexes_of(traffic.library))['384']['chunkCount']}")
+        if (held := option("in")) is None:
+            library = await Library.create(api, workspace, f"Reindex bench {documents}")
+        else:
+            library = Library(api, workspace, held)
+        print(f"knowledge base {library.id}", flush=True)
+        traffic = Traffic(library, patience_seconds=PATIENCE_SECONDS)
+        await (traffic.fill(documents) if held is None else traffic.adopt())
+        print(
+            f"documents {len(traffic.ids)}, chunks {(await indexes_of(traffic.library))['384']['chunkCount']}"
+        )
         async with traffic.flowing(SEARCHERS, 0):
             meter = Meter(traffic)
             await asyncio.sleep(QUIET_SECONDS)
@@ -131,5 +141,6 @@ async def measure(model: str, documents: int, kill: bool) -> bool:
 
 
 if __name__ == "__main__":
+    documents = int(option("documents") or 5000)
     given = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-    sys.exit(0 if asyncio.run(measure(given[0], option("documents", 5000), "--kill" in sys.argv)) else 1)
+    sys.exit(0 if asyncio.run(measure(given[0], documents, kill="--kill" in sys.argv)) else 1)

@@ -2,7 +2,7 @@
 
 Fills a knowledge base of its own in the stack of LOREBASE_HOME, past the pipeline: sentences of common words
 embedded by the local model, each with neighbours made by noise. Then it searches by meaning through the
-public API, with filters that let 1%, 10% and 50% of the documents through, and compares the first ten
+public API, with filters that let 0.1% to 50% of the documents through, and compares the first ten
 passages with those of an exact search. CPU is that of all parts of the stack, the client left out.
 """
 
@@ -28,12 +28,14 @@ from lorebase.repositories.database import create_engine
 from lorebase.repositories.milvus.chunks import MilvusChunkIndex
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.search import ChunkVector, PartitionAddress
+from lorebase.services.keywords import ANALYSER_VERSION, KeywordAnalyser
 from tests.bench.stack.measure import cpu_seconds, processes, spent
 from tests.integration.sql.factories import Live, Tenant, add_live
 
 PASSAGES = 20_000
 SENTENCES = 400
-SHARES = (1, 10, 50)
+SHARES = (0.1, 1, 10, 50)
+PLACES = 1000
 NOISE = 0.03
 WARM = 10
 FLUSH_SECONDS = 20
@@ -48,7 +50,7 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Filled:
-    """The knowledge base, and every passage with its vector and the place of its document from 0 to 99."""
+    """The knowledge base, and every passage with its vector and the place of its document among PLACES."""
 
     knowledge_base_id: str
     ids: list[UUID]
@@ -85,8 +87,10 @@ async def create(session: Session) -> str:
     return str(payload_of(data, "createKnowledgeBase")["knowledgeBase"]["id"])
 
 
-async def fill(settings: Settings, knowledge_base_id: str, documents: int) -> Filled:
-    """Writes documents with passages and vectors straight into the stores."""
+async def fill(
+    settings: Settings, knowledge_base_id: str, documents: int, texts: Sequence[str] | None = None
+) -> Filled:
+    """Writes documents with passages and vectors straight into the stores; given texts have postings too."""
     assert settings.milvus_uri is not None
     found = parse_global_id(knowledge_base_id)
     engine = create_engine(settings.database_url.get_secret_value(), settings)  # type: ignore[union-attr]
@@ -100,24 +104,29 @@ async def fill(settings: Settings, knowledge_base_id: str, documents: int) -> Fi
     address = PartitionAddress(
         collection=held.model.collection, partition=workspace.partition, workspace_id=workspace.id
     )
-    vectors = around(embed(settings, sentences(0, SENTENCES)), PASSAGES)
-    each = PASSAGES // documents
+    passages = len(texts or range(PASSAGES))
+    vectors = around(embed(settings, (texts or sentences(0, SENTENCES))[:SENTENCES]), passages)
+    each = passages // documents
+    analyser = KeywordAnalyser()
     ids: list[UUID] = []
     await index.ensure_partition(address)
     for start in range(0, documents, 250):
         part: list[ChunkVector] = []
         async with units.for_workspace(workspace.id) as uow:
             for number in range(start, min(start + 250, documents)):
-                texts = [f"passage {number * each + n}" for n in range(each)]
-                live = await add_live(uow, tenant, texts=texts, metadata={"place": number % 100})
-                part += rows(live, tenant, vectors[number * each :], number % 100)
+                places = range(number * each, (number + 1) * each)
+                said = [texts[place] if texts else f"passage {place}" for place in places]
+                live = await add_live(uow, tenant, texts=said, metadata={"place": number % PLACES})
+                postings = analyser.postings(live.chunks, live.document.title, "en") if texts else []
+                await uow.keywords.replace(base.id, live.document.id, ANALYSER_VERSION, postings)
+                part += rows(live, tenant, vectors[number * each :], number % PLACES)
             await uow.commit()
         await index.upsert(address, part)
         ids += [row.chunk_id for row in part]
         print(f"filled {len(ids)}", flush=True)
     await index.close()
     await engine.dispose()
-    return Filled(knowledge_base_id, ids, vectors, (np.arange(PASSAGES) // each) % 100)
+    return Filled(knowledge_base_id, ids, vectors, (np.arange(passages) // each) % PLACES)
 
 
 def rows(live: Live, tenant: Tenant, vectors: Array, place: int) -> Iterator[ChunkVector]:
@@ -146,13 +155,15 @@ def rows(live: Live, tenant: Tenant, vectors: Array, place: int) -> Iterator[Chu
         )
 
 
-async def measure(session: Session, filled: Filled, queries: Mapping[str, Array], share: int | None) -> None:
+async def measure(
+    session: Session, filled: Filled, queries: Mapping[str, Array], share: float | None
+) -> None:
     """Recall@10 against exact search, and CPU milliseconds a query."""
     wanted: dict[str, object] = {"knowledgeBaseIds": [filled.knowledge_base_id], "mode": "VECTOR"}
     if share is not None:
-        below = {"path": "place", "value": {"number": {"lt": share}}}
+        below = {"path": "place", "value": {"number": {"lt": share * PLACES / 100}}}
         wanted["filter"] = {"document": {"metadata": [below]}}
-    allowed = filled.places < (100 if share is None else share)
+    allowed = filled.places < PLACES * (100 if share is None else share) / 100
     for text in list(queries)[:WARM]:
         await search(session, wanted, text)
     parts = processes()

@@ -14,7 +14,7 @@ from lorebase.schemas.evaluations import (
     EvaluationRun,
     EvaluationSet,
 )
-from lorebase.schemas.jobs import Job
+from lorebase.schemas.jobs import Job, JobKind
 from lorebase.schemas.pagination import Page, PageRequest
 from tests.fakes.memory.jobs import ask_to_stop
 from tests.fakes.memory.paging import Place, keyset_page, number_value, time_value
@@ -61,7 +61,8 @@ class MemoryEvaluations:
             self._state.evaluation_results.pop(run.id, None)
         del self._state.evaluation_sets[set_id]
         self._state.evaluation_cases.pop(set_id, None)
-        return [ask_to_stop(self._state, job, self._now) for job in jobs if not job.is_terminal]
+        jobs = [job for job in jobs if job.kind is JobKind.EVALUATE and not job.is_terminal]
+        return [ask_to_stop(self._state, job, self._now) for job in jobs]
 
     async def add_cases(self, set_id: UUID, cases: Sequence[EvaluationCase]) -> EvaluationSet:
         held = await self.get_set(set_id)
@@ -98,6 +99,9 @@ class MemoryEvaluations:
     async def get_runs(self, ids: Sequence[UUID]) -> list[EvaluationRun]:
         mine = {run.id: run for run in self._runs()}
         return [mine[one] for one in in_any_order(ids) if one in mine]
+
+    async def runs_of_jobs(self, job_ids: Sequence[UUID]) -> list[EvaluationRun]:
+        return [run for run in self._runs() if run.job_id in set(job_ids)]
 
     async def run_page(
         self, page: PageRequest, *, knowledge_base_id: UUID, set_id: UUID | None

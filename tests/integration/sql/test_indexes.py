@@ -13,9 +13,10 @@ from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.repositories.database import create_owner_engine
 from lorebase.repositories.sql.embedding_registry import SqlEmbeddingRegistry
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
-from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, NewIndex
+from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, NewIndex, ReindexKnowledgeBase
 from lorebase.schemas.jobs import JobLane
-from lorebase.services.index_jobs import new_reindex_job
+from lorebase.schemas.reindex_gates import ReindexGate
+from lorebase.services.index_jobs import gate_of, new_reindex_job
 from tests.integration.database import DatabaseUrls
 from tests.integration.sql.factories import Tenant, add_live, embedding_model, register
 
@@ -39,8 +40,10 @@ async def add_index(uow: UnitOfWork, tenant: Tenant, model: EmbeddingModel) -> E
     added = await uow.indexes.add(
         NewIndex(id=index_id, knowledge_base_id=tenant.knowledge_base_id, model_id=model.id, job_id=job_id)
     )
-    job = await uow.jobs.add(new_reindex_job(job_id, index_id, tenant.knowledge_base_id, activate=True))
-    assert job.lane is JobLane.INDEXES
+    gate = ReindexGate(evaluation_set_id=new_id(), max_mrr_drop=0.1)
+    wish = ReindexKnowledgeBase(id=tenant.knowledge_base_id, embedding_model_id=model.id, gate=gate)
+    job = await uow.jobs.add(new_reindex_job(job_id, index_id, wish))
+    assert (job.lane, gate_of(job)) == (JobLane.INDEXES, gate)
     return added
 
 

@@ -42,6 +42,7 @@ from lorebase.schemas.knowledge_bases import (
 )
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.schemas.rate_limits import Budget
+from lorebase.schemas.reindex_gates import GateOutcome
 from lorebase.schemas.search import (
     DEFAULT_PROFILE,
     Expansion,
@@ -208,6 +209,10 @@ class FakeIndexes(Fake):
         self.calls.note("indexes.reindex", command)
         index, job = next(iter(self.world.indexes.values())), next(iter(self.world.jobs.values()))
         return ReindexedKnowledgeBase(index=index, job=job)
+
+    async def gates(self, principal: Principal, job_ids: Sequence[UUID], /) -> Mapping[UUID, GateOutcome]:
+        self.calls.note("indexes.gates", tuple(job_ids))
+        return {job_id: self.world.gates[job_id] for job_id in job_ids if job_id in self.world.gates}
 
     async def activate(
         self, principal: Principal, index_id: UUID, idempotency_key: str | None, /

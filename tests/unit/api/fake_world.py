@@ -34,6 +34,7 @@ from lorebase.schemas.jobs import (
 )
 from lorebase.schemas.knowledge_bases import KnowledgeBase, MetadataField, MetadataFieldType
 from lorebase.schemas.parsing import ChunkingRules
+from lorebase.schemas.reindex_gates import GateOutcome
 from lorebase.schemas.search import SearchExplanation, SearchHit, SearchRequest, SearchScores, TextRange
 from lorebase.schemas.workspaces import (
     ApiKey,
@@ -71,6 +72,7 @@ class World:
     answers: dict[UUID, Answer] = field(default_factory=dict)
     evaluation_sets: dict[UUID, EvaluationSet] = field(default_factory=dict)
     evaluation_runs: dict[UUID, EvaluationRun] = field(default_factory=dict)
+    gates: dict[UUID, GateOutcome] = field(default_factory=dict)
 
     def global_id(self, type_name: str, value: object) -> str:
         """The id that clients use for one of the values."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from lorebase.core.errors import Conflict, ErrorCode
+from lorebase.core.ids import new_id
 from lorebase.core.resources import read_operation
 from lorebase.schemas.embeddings import ReindexKnowledgeBase
+from lorebase.schemas.reindex_gates import GateOutcome, ReindexGate
 from tests.unit.api.edge import Edge
+from tests.unit.api.fake_evaluations import add_evaluation
 
 
 def ids(edge: Edge) -> tuple[str, str, str]:
@@ -38,6 +41,62 @@ async def test_a_reindex_switches_by_itself_unless_told_otherwise(edge: Edge) ->
     )
     assert first == wanted
     assert second == wanted.model_copy(update={"activate_on_success": False})
+
+
+async def test_a_gate_reaches_the_service_with_what_may_be_lost(edge: Edge) -> None:
+    base, _, model = ids(edge)
+    run = add_evaluation(edge.world)
+    measured = edge.world.global_id("EvaluationSet", edge.world.evaluation_sets[run.set_id])
+    given = {"id": base, "embeddingModelId": model}
+    for gate in (
+        {"evaluationSetId": measured},
+        {"evaluationSetId": measured, "maxNdcgDrop": 0, "maxRecallDrop": 0.5, "maxMrrDrop": 1},
+    ):
+        await edge.data(read_operation("reindex-knowledge-base"), {"input": {**given, "gate": gate}})
+    asked = [arguments[0].gate for arguments in edge.calls.named("indexes.reindex")]
+    assert asked == [
+        ReindexGate(evaluation_set_id=run.set_id),
+        ReindexGate(evaluation_set_id=run.set_id, max_ndcg_drop=0, max_recall_drop=0.5, max_mrr_drop=1),
+    ]
+
+
+async def test_a_set_that_the_caller_cannot_see_is_no_gate(edge: Edge) -> None:
+    base, index, model = ids(edge)
+    given = {"id": base, "embeddingModelId": model, "gate": {"evaluationSetId": index}}
+    data = await edge.data(read_operation("reindex-knowledge-base"), {"input": given})
+    assert [error["code"] for error in data["reindexKnowledgeBase"]["userErrors"]] == ["NOT_FOUND"]
+    assert edge.calls.named("indexes.reindex") == []
+
+
+async def test_an_index_shows_what_its_gate_measured(edge: Edge) -> None:
+    _, index_id, _ = ids(edge)
+    run = add_evaluation(edge.world)
+    assert run.metrics is not None
+    worse = run.model_copy(
+        update={"id": new_id(), "metrics": run.metrics.model_copy(update={"ndcg_at_10": 0.25})}
+    )
+    edge.world.evaluation_runs[worse.id] = worse
+    (index,) = edge.world.indexes.values()
+    edge.world.indexes[index.id] = index.model_copy(update={"job_id": edge.world.job.id})
+    gate = ReindexGate(evaluation_set_id=run.set_id, max_mrr_drop=0.5)
+    edge.world.gates[edge.world.job.id] = GateOutcome(gate=gate, baseline=run, run=worse)
+    shown = (await edge.data(read_operation("show-reindex-gate"), {"id": index_id}))["node"]["gate"]
+    assert (shown["verdict"], shown["maxNdcgDrop"], shown["maxRecallDrop"]) == ("REFUSED", 0.01, None)
+    assert shown["maxMrrDrop"] == 0.5
+    assert [shown[each]["metrics"]["ndcgAt10"] for each in ("baseline", "run")] == [0.5, 0.25]
+    assert shown["evaluationSet"]["name"] == "Questions"
+
+
+async def test_a_gate_whose_set_was_deleted_says_only_what_was_accepted(edge: Edge) -> None:
+    _, index_id, _ = ids(edge)
+    (index,) = edge.world.indexes.values()
+    edge.world.indexes[index.id] = index.model_copy(update={"job_id": edge.world.job.id})
+    gone = GateOutcome(gate=ReindexGate(evaluation_set_id=new_id()))
+    for gate, verdict in ((None, None), (gone, {"verdict": None, "maxNdcgDrop": 0.01, "run": None})):
+        if gate is not None:
+            edge.world.gates[edge.world.job.id] = gate
+        shown = (await edge.data(read_operation("show-reindex-gate"), {"id": index_id}))["node"]["gate"]
+        assert (shown and {name: shown[name] for name in verdict or {}}) == verdict
 
 
 async def test_an_index_is_activated_and_given_up_by_its_id(edge: Edge) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from lorebase.core.ids import new_id
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, ReindexKnowledgeBase
 from lorebase.schemas.jobs import Job
+from lorebase.schemas.reindex_gates import ReindexGate
 from lorebase.schemas.search import ChunkVector, SearchMode, SearchRequest, SearchResult
 from lorebase.services.search import SearchService
 from tests.factories import Tenant, make_model
@@ -41,12 +42,19 @@ class Library:
         given = {"external_id": name, "title": f"Document {name}"}
         return (await self.world.upsert(self.tenant, f"{name}. {body}", **given)).document.id
 
-    async def reindex(self, *, activate: bool = True, model: EmbeddingModel | None = None) -> Job:
+    async def reindex(
+        self,
+        *,
+        activate: bool = True,
+        model: EmbeddingModel | None = None,
+        gate: ReindexGate | None = None,
+    ) -> Job:
         """The job of a reindex that was asked for."""
         command = ReindexKnowledgeBase(
             id=self.base_id,
             embedding_model_id=(model or self.shorter).id,
             activate_on_success=activate,
+            gate=gate,
         )
         return (await self.world.indexes.reindex(self.tenant.principal, command)).job
 

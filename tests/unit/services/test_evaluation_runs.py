@@ -13,6 +13,7 @@ from lorebase.schemas.evaluations import CreateEvaluationSet, EvaluationRun, New
 from lorebase.schemas.jobs import Job, JobKind, JobLane, JobStatus
 from lorebase.schemas.pagination import PageRequest
 from lorebase.schemas.search import SearchMode, SearchPart, SearchRequest, SearchResult
+from lorebase.services.evaluation_measurement import EvaluationMeasurement
 from lorebase.services.evaluation_runs import EvaluationHandler
 from lorebase.services.evaluations import EvaluationService
 from lorebase.services.job_runner import JobRunner
@@ -101,7 +102,8 @@ class Measuring:
 
     async def work(self, faults: Faults | None = None) -> None:
         units = self.world.units_of(faults or Faults())
-        handler = EvaluationHandler(units=units, search=self.searches, settings=self.world.settings)
+        measurement = EvaluationMeasurement(units=units, search=self.searches, settings=self.world.settings)
+        handler = EvaluationHandler(units=units, measurement=measurement)
         runner = JobRunner(
             units=units,
             handlers={JobKind.EVALUATE: handler},

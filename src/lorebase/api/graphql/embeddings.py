@@ -15,6 +15,7 @@ from lorebase.api.graphql.jobs import Job
 from lorebase.api.graphql.loaders import Loaders
 from lorebase.api.graphql.nodes import Node, Timestamped, global_id
 from lorebase.api.graphql.pagination import Connection, Paging, connection
+from lorebase.api.graphql.reindex_gates import ReindexGate
 from lorebase.core.ids import NO_WORKSPACE
 from lorebase.schemas import embeddings as values
 
@@ -99,6 +100,12 @@ class EmbeddingIndex(Node, Timestamped):
     async def job(self, info: Info) -> Job | None:
         """The job, when one was needed."""
         return await Job.find(info.context.loaders, self.job_id) if self.job_id else None
+
+    @computed("What keeps it from going live when it finds less; null without a gate.")
+    async def gate(self, info: Info) -> ReindexGate | None:
+        """The gate of the job that built it."""
+        found = await info.context.loaders.gates.load(self.job_id) if self.job_id else None
+        return ReindexGate.from_value(found) if found else None
 
 
 @strawberry.type

@@ -13,6 +13,7 @@ from lorebase.schemas.documents import DocumentOrderField
 from lorebase.schemas.documents import DocumentStatus as StoredDocumentStatus
 from lorebase.schemas.jobs import Job, JobKind, JobOrderField, JobStage
 from lorebase.schemas.knowledge_bases import KnowledgeBaseOrderField, MetadataFieldType, OrderDirection
+from lorebase.schemas.reindex_gates import GateVerdict
 from lorebase.schemas.retrieval_profiles import ExpansionMethod
 from lorebase.schemas.search import QueryKind, SearchMode, SearchPart
 from lorebase.schemas.workspaces import ApiScope, WorkspaceRole
@@ -27,6 +28,7 @@ __all__ = [
     "DocumentStatus",
     "ExpansionMethod",
     "FinishReason",
+    "GateVerdict",
     "JobKind",
     "JobOrderField",
     "JobStage",
@@ -210,6 +212,12 @@ _describe(
     MULTI_QUERY="Several queries in other words.",
     NONE="Nothing: no chat model is asked.",
     REWRITE="A clearer wording.",
+)
+_describe(
+    GateVerdict,
+    "What a gate of a reindex decided.",
+    PASSED="The new index finds what the old one found, within what is accepted.",
+    REFUSED="The new index finds less: searches stay on the old one.",
 )
 _describe(MessageRole, "Author of a message.", ASSISTANT="The model.", USER="A person or API client.")
 _describe(

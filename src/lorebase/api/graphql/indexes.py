@@ -10,6 +10,7 @@ from lorebase.api.graphql.jobs import Job
 from lorebase.api.graphql.knowledge_bases import KnowledgeBase
 from lorebase.api.graphql.mutations import Input, MutationInput, Payload, mutation
 from lorebase.api.graphql.nodes import read_id
+from lorebase.api.graphql.reindex_gates import ReindexGateInput
 from lorebase.schemas.embeddings import ReindexKnowledgeBase
 from lorebase.schemas.workspaces import ApiScope, Principal
 
@@ -20,6 +21,10 @@ class ReindexKnowledgeBaseInput(MutationInput):
 
     activate_on_success: bool = strawberry.field(description="Whether to switch automatically.", default=True)
     embedding_model_id: strawberry.ID = strawberry.field(description="Model version.")
+    gate: ReindexGateInput | None = strawberry.field(
+        description="Measure before switching, and stay on the old index when the new one is worse.",
+        default=None,
+    )
     id: strawberry.ID = strawberry.field(description="The knowledge base.")
 
     def command(self, principal: Principal) -> ReindexKnowledgeBase:
@@ -28,6 +33,7 @@ class ReindexKnowledgeBaseInput(MutationInput):
             id=read_id(principal, self.id, "KnowledgeBase"),
             embedding_model_id=read_id(principal, self.embedding_model_id, "EmbeddingModel"),
             activate_on_success=self.activate_on_success,
+            gate=self.gate.value(principal) if self.gate else None,
             idempotency_key=self.idempotency_key,
         )
 

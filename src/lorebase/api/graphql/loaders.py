@@ -17,6 +17,7 @@ from lorebase.schemas.evaluations import EvaluationRun, EvaluationSet
 from lorebase.schemas.jobs import Job, JobSubjectType
 from lorebase.schemas.knowledge_bases import KnowledgeBase, KnowledgeBaseStats
 from lorebase.schemas.pagination import Page
+from lorebase.schemas.reindex_gates import GateOutcome
 from lorebase.schemas.workspaces import ApiKey, Principal, Workspace
 
 BATCH = 500
@@ -90,6 +91,11 @@ class Loaders:
     def indexes(self) -> DataLoader[UUID, EmbeddingIndex | None]:
         """Embedding indexes."""
         return by_id(partial(self._services.embeddings.get_indexes, self._principal))
+
+    @cached_property
+    def gates(self) -> DataLoader[UUID, GateOutcome | None]:
+        """Gates, by the job of the reindex."""
+        return by_key(partial(self._services.indexes.gates, self._principal))
 
     @cached_property
     def knowledge_bases(self) -> DataLoader[UUID, KnowledgeBase | None]:

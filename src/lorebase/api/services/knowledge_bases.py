@@ -19,6 +19,7 @@ from lorebase.schemas.knowledge_bases import (
     UpdateKnowledgeBase,
 )
 from lorebase.schemas.pagination import Page, PageRequest
+from lorebase.schemas.reindex_gates import GateOutcome
 from lorebase.schemas.workspaces import Principal
 
 
@@ -110,6 +111,10 @@ class Indexes(Protocol):
 
     async def reindex(self, principal: Principal, command: ReindexKnowledgeBase, /) -> ReindexedKnowledgeBase:
         """Begins to build one."""
+        ...
+
+    async def gates(self, principal: Principal, job_ids: Sequence[UUID], /) -> Mapping[UUID, GateOutcome]:
+        """Gates with what they measured, by the job of the reindex."""
         ...
 
     async def activate(

@@ -30,7 +30,7 @@ from lorebase.schemas.evaluations import (
     EvaluationRun,
     EvaluationSet,
 )
-from lorebase.schemas.jobs import Job
+from lorebase.schemas.jobs import Job, JobKind
 from lorebase.schemas.pagination import Page, PageRequest
 
 _KEPT = select(knowledge_bases.c.id).where(IS_KEPT)
@@ -94,7 +94,9 @@ class SqlEvaluationRepository:
         await self.get_set(set_id, lock=True)
         of_it = evaluation_runs.c.set_id == set_id
         at_work = jobs.c.id.in_(select(evaluation_runs.c.job_id).where(of_it))
-        asked = update(jobs).where(at_work, OPEN).values(ASK_TO_STOP)
+        # A reindex whose gate measures has built an index: it says itself that the set is gone.
+        measures = jobs.c.kind == JobKind.EVALUATE.value
+        asked = update(jobs).where(at_work, measures, OPEN).values(ASK_TO_STOP)
         stopped = [job_of(row) for row in await self._database.rows(asked.returning(*JOB_COLUMNS))]
         # Run by run: each may have thousands of results, and every statement has a time limit.
         for row in await self._database.rows(select(evaluation_runs.c.id).where(of_it)):
@@ -134,6 +136,11 @@ class SqlEvaluationRepository:
     async def get_runs(self, ids: Sequence[UUID]) -> list[EvaluationRun]:
         """Those that exist, in any order."""
         rows = await self._database.rows(_RUNS.where(is_one_of(evaluation_runs.c.id, ids)))
+        return [build(EvaluationRun, row) for row in rows]
+
+    async def runs_of_jobs(self, job_ids: Sequence[UUID]) -> list[EvaluationRun]:
+        """Runs that these jobs make or made, in any order."""
+        rows = await self._database.rows(_RUNS.where(is_one_of(evaluation_runs.c.job_id, job_ids)))
         return [build(EvaluationRun, row) for row in rows]
 
     async def run_page(
