@@ -20,6 +20,10 @@ WHEN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 NumberPage = Page[int]
 
+# What a repository gives: neither server reads a database.
+NUMBERS = tuple(range(ITEMS))
+POSITIONS = tuple(Position(sort_value="", id=UUID(int=number)) for number in NUMBERS)
+
 HELLO = "query Hello { hello }"
 LIST = "query List { items(first: 100) { nodes { id title status score createdAt } } }"
 FOLLOW = """subscription Follow($workspaceId: ID!) {
@@ -59,9 +63,10 @@ class Query:
 
     @connection("Items.")
     async def items(self, info: Info, paging: Paging) -> Connection[Item]:
-        numbers = range(paging.request.limit)
-        positions = tuple(Position(sort_value="", id=UUID(int=number)) for number in numbers)
-        page = NumberPage(items=tuple(numbers), positions=positions, has_next=False, has_previous=False)
+        limit = paging.request.limit
+        page = NumberPage(
+            items=NUMBERS[:limit], positions=POSITIONS[:limit], has_next=False, has_previous=False
+        )
         return paging.connection(page, make_item, _count)
 
 

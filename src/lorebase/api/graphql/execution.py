@@ -14,7 +14,15 @@ from inspect import isawaitable
 from operator import attrgetter
 from typing import Any
 
-from graphql import GraphQLField, GraphQLLeafType, GraphQLObjectType, is_leaf_type
+from graphql import (
+    GraphQLBoolean,
+    GraphQLField,
+    GraphQLID,
+    GraphQLLeafType,
+    GraphQLObjectType,
+    GraphQLString,
+    is_leaf_type,
+)
 from graphql.execution.collect_fields import GroupedFieldSet
 from graphql.execution.executor import Executor
 from graphql.pyutils import AwaitableOrValue, Path
@@ -23,14 +31,17 @@ from strawberry.types.field import StrawberryField
 
 Values = dict[str, Any]
 
+_PLAIN: dict[GraphQLLeafType, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
+
 
 @dataclass(frozen=True, slots=True)
 class _Attribute:
-    """How to read one field from the object behind it."""
+    """How to read one field from the object behind it; values of type `plain` are their own coercion."""
 
     read: Callable[[object], object]
     coerce: Callable[[Any], Any]
     nullable: bool
+    plain: type | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,8 @@ def _attribute(defined: GraphQLField) -> _Attribute | None:
     if not (plain and isinstance(strawberry_field, StrawberryField) and is_leaf_type(kind)):
         return None
     leaf: GraphQLLeafType = kind
-    return _Attribute(attrgetter(strawberry_field.python_name), leaf.coerce_output_value, not required)
+    read = attrgetter(strawberry_field.python_name)
+    return _Attribute(read, leaf.coerce_output_value, not required, _PLAIN.get(leaf))
 
 
 def _read(source: object, attributes: Mapping[str, _Attribute]) -> Values | None:
@@ -128,6 +140,9 @@ def _read(source: object, attributes: Mapping[str, _Attribute]) -> Values | None
     try:
         for name, attribute in attributes.items():
             value = attribute.read(source)
+            if type(value) is attribute.plain:
+                values[name] = value
+                continue
             if value is not None:
                 value = attribute.coerce(value)
                 if value is None or hasattr(value, "__await__"):

@@ -26,9 +26,8 @@ RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\
 def print_date_time(value: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, such as `2026-01-31T09:15:00.000Z`."""
     # Ten times as fast as isoformat(), which is what pages of many objects spend their time on.
-    text = orjson.dumps(value.astimezone(UTC)).decode()
-    milliseconds = text[21:24] if text[20] == "." else "000"
-    return f"{text[1:20]}.{milliseconds}Z"
+    text = orjson.dumps(value if value.tzinfo is UTC else value.astimezone(UTC)).decode()
+    return f"{text[1:24]}Z" if text[20] == "." else f"{text[1:20]}.000Z"
 
 
 def read_date_time(value: object) -> datetime:
