@@ -52,7 +52,11 @@ def variables_of(path: Path, world: World) -> dict[str, object]:
     known: dict[str, object] = json.loads(text)
     shown = path.stem.removeprefix("show-")
     subjects = {"deletion": "DeletionReceipt", "job": "Job", "passage": "Chunk", "answer": "Answer"}
-    subjects |= {"conversation": "Conversation", "evaluation-run": "EvaluationRun"}
+    subjects |= {
+        "conversation": "Conversation",
+        "evaluation-run": "EvaluationRun",
+        "reindex-gate": "EmbeddingIndex",
+    }
     stores = {
         "DeletionReceipt": world.receipts,
         "Job": world.jobs,
@@ -60,6 +64,7 @@ def variables_of(path: Path, world: World) -> dict[str, object]:
         "Answer": world.answers,
         "Conversation": world.conversations,
         "EvaluationRun": world.evaluation_runs,
+        "EmbeddingIndex": world.indexes,
     }
     if shown == "quote":
         known["documentVersionId"] = world.global_id("DocumentVersion", next(iter(world.versions.values())))
