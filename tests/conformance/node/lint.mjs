@@ -11,9 +11,9 @@ const rule = (name, setting) => [`@graphql-eslint/${name}`, setting];
 
 // Values without an identity of their own; every event of a stream is one.
 const VALUES = [
-  'Citation', 'Comparison', 'Config', 'Connection', 'Delta', 'Edge', 'Error', 'Event', 'Explanation', 'Field',
-  'Header', 'Hit', 'Interval', 'Limit', 'Metrics', 'PageInfo', 'Payload', 'Point', 'Progress', 'Range', 'Result',
-  'Scores', 'Sentence', 'Series', 'Stats', 'Timings', 'Usage', 'UserError', 'Value', 'Viewer',
+  'Citation', 'Comparison', 'Config', 'Connection', 'Delta', 'Edge', 'Error', 'Event', 'Explanation', 'Field', 'Gate',
+  'Header', 'Hit', 'Interval', 'Limit', 'Metrics', 'PageInfo', 'Payload', 'Point', 'Profile', 'Progress', 'Range',
+  'Result', 'Scores', 'SearchedQuery', 'Sentence', 'Series', 'Stats', 'Timings', 'Usage', 'UserError', 'Value', 'Viewer',
 ];
 const events = [...sdl.matchAll(/^type (\w+) implements [^{]*StreamEvent/gm)].map((match) => match[1]);
 
