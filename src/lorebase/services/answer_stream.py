@@ -65,6 +65,7 @@ class AnswerStream:
         self.sequence = floor
         if again:
             await self.send(StreamResetEvent(subject_id=self._name.id))
+            self._headless = self._headless or await self._lacks_head()
 
     async def write(self, text: str) -> None:
         """Adds text; it is sent when a batch of 30 ms is full."""
@@ -86,6 +87,12 @@ class AnswerStream:
         if self._headless or self.sequence >= self._max_events or now >= self._save_due:
             await self._save_quietly()
         await self.send(delta)
+
+    async def mend(self) -> None:
+        """When events were lost, sends readers to the text that was saved; another outage loses that too."""
+        if self._gap:
+            self._silent_until = 0.0
+            await self.send(StreamResetEvent(subject_id=self._name.id))
 
     async def send(self, *events: StreamEvent) -> None:
         """Appends events. LeaseLost when another worker has the answer now; an outage is only noted."""
@@ -121,6 +128,14 @@ class AnswerStream:
         self._headless = self._headless or lost or begun_late
         self.sequence, self._joined = sequence, True
         return lost
+
+    async def _lacks_head(self) -> bool:
+        """Whether the stream was lost in an attempt before this one, or may have been."""
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                return await self._streams.read(self._name, None, 1) is None
+        except (Unavailable, TimeoutError):
+            return True
 
     async def _bridge(self) -> None:
         await self._save()

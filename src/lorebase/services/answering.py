@@ -120,7 +120,7 @@ class AnswerHandler:
             ended = await _to_its_end(self._finish(job, draft))
         finally:
             if ended is None:
-                await uninterrupted(self._keep(job, draft.cut_short()))
+                await uninterrupted(self._cut_short(job, draft))
         return ended
 
     async def _retrieve(self, draft: AnswerDraft, control: JobControl) -> None:
@@ -181,6 +181,10 @@ class AnswerHandler:
             await uow.commit()
         await draft.stream.send(AnswerCompletedEvent(answer_id=job.subject_id, finish_reason=draft.finish))
         return ended
+
+    async def _cut_short(self, job: Job, draft: AnswerDraft) -> None:
+        await self._keep(job, draft.cut_short())
+        await draft.stream.mend()
 
     async def _keep(self, job: Job, changes: dict[str, object]) -> None:
         """Saves what there is while the lease holds, for those who cannot follow the stream."""

@@ -71,12 +71,15 @@ class StreamReader:
         return events
 
     def conclude(self, end: SubjectEnd) -> Sequence[StoredEvent]:
-        """The end as PostgreSQL knows it: after a StreamReset, unless nothing can be missing before it."""
+        """The end as PostgreSQL knows it: after a StreamReset, unless nothing can be missing before it.
+
+        A stream that lacks its end may lack more: that harms who puts a text together from all its events.
+        """
         place = self.position or StreamPosition(epoch=NOWHERE, sequence=end.sequence)
         self.position = place.model_copy(update={"sequence": place.sequence + 1})
         self.ended = True
         last = self._made(self.position, end.event)
-        if self.exists and self.reachable:
+        if self.exists and self.reachable and not self._subject.adds_up:
             return [last]
         return [self._made(place, StreamResetEvent(subject_id=self._subject.name.id)), last]
 

@@ -39,6 +39,11 @@ class StreamSubject(Protocol):
         """Whether a terminal event ends the stream."""
         ...
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether its events say only together what it is, like the pieces of an answer."""
+        ...
+
     async def end(self) -> SubjectEnd | None:
         """How it ended; None while it goes on. NotFound when it is gone."""
         ...
@@ -48,6 +53,7 @@ class JobSubject:
     """One job."""
 
     ends = True
+    adds_up = False
 
     def __init__(self, units: UnitOfWorkFactory, workspace_id: UUID, job_id: UUID) -> None:
         self._units = units
@@ -64,6 +70,7 @@ class AnswerSubject:
     """One answer."""
 
     ends = True
+    adds_up = True
 
     def __init__(self, units: UnitOfWorkFactory, workspace_id: UUID, answer_id: UUID) -> None:
         self._units = units
@@ -82,6 +89,7 @@ class WorkspaceSubject:
     """All jobs of a workspace: never at an end."""
 
     ends = False
+    adds_up = False
 
     def __init__(self, workspace_id: UUID) -> None:
         self.name = StreamName(kind=StreamKind.WORKSPACE_JOBS, workspace_id=workspace_id, id=workspace_id)

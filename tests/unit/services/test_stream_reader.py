@@ -99,12 +99,14 @@ async def test_a_terminal_event_ends_only_when_nothing_follows_it(scene: Scene) 
     assert reader.ended
 
 
-async def test_the_end_from_elsewhere_follows_the_last_event_that_was_seen(scene: Scene) -> None:
+async def test_the_end_of_an_answer_from_elsewhere_follows_a_reset_for_pieces_may_be_missing(
+    scene: Scene,
+) -> None:
     await scene.append(2)
     reader = scene.reader()
     await reader.read_on()
     last = reader.conclude(await scene.end())
-    assert shown(last) == [("AnswerCompleted", 3)]
+    assert shown(last) == [("StreamReset", 2), ("AnswerCompleted", 3)]
     assert reader.ended
 
 
