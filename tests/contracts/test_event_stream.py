@@ -101,6 +101,15 @@ class EventStreamContract:
         assert tails[1] is not None
         assert tails[0].epoch != tails[1].epoch
 
+    async def test_what_only_resumes_a_stream_that_was_lost_is_not_appended(
+        self, streams: EventStream
+    ) -> None:
+        name = a_stream()
+        assert await streams.append(name, [delta(0)], floor=3, resumes=True) == 0
+        assert await streams.tail(name) is None
+        await streams.append(name, [delta(0)])
+        assert await streams.append(name, [delta(1)], resumes=True) == 2
+
     async def test_the_floor_of_a_stream_that_exists_is_ignored(self, streams: EventStream) -> None:
         name = a_stream()
         await streams.append(name, [delta(0)])

@@ -36,9 +36,17 @@ class FakeEventStream:
         self._changed = asyncio.Event()
 
     async def append(
-        self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
+        self,
+        name: StreamName,
+        events: Sequence[StreamEvent],
+        *,
+        fence: int = 0,
+        floor: int = 0,
+        resumes: bool = False,
     ) -> int:
         self._refuse_when_down()
+        if resumes and str(name) not in self._streams:
+            return 0
         stream = self._streams.get(str(name)) or _Stream(f"epoch-{next(self._epochs)}", floor)
         if fence < stream.fence:
             raise LeaseLost("Another worker writes to this stream now.")

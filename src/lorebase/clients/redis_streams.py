@@ -38,8 +38,8 @@ local meta = redis.call('HMGET', KEYS[2], 'epoch', 'sequence', 'fence')
 local fence, floor, epoch = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 if meta[3] and tonumber(meta[3]) > fence then return -1 end
 local sequence = tonumber(meta[2] or floor)
-if meta[1] then epoch = meta[1] end
-for i = 7, #ARGV do
+if meta[1] then epoch = meta[1] elseif ARGV[7] == '1' then return 0 end
+for i = 8, #ARGV do
   sequence = sequence + 1
   redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[4], sequence .. '-0', 'e', ARGV[i], 't', ARGV[6])
 end
@@ -71,7 +71,13 @@ class RedisEventStream:
         self._ahead: dict[_Place, list[StoredEvent] | None] = {}
 
     async def append(
-        self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
+        self,
+        name: StreamName,
+        events: Sequence[StreamEvent],
+        *,
+        fence: int = 0,
+        floor: int = 0,
+        resumes: bool = False,
     ) -> int:
         """Appends events in one step; returns the sequence of the last."""
         # The stream of a workspace never ends; it expires when nothing happened for long.
@@ -84,7 +90,7 @@ class RedisEventStream:
             sequence = int(
                 await self._append(
                     keys=[_stream(name), _meta(name)],
-                    args=[fence, floor, epoch, self._max_events, expire, now, *bodies],
+                    args=[fence, floor, epoch, self._max_events, expire, now, int(resumes), *bodies],
                 )
             )
         except (RedisError, OSError) as error:

@@ -14,12 +14,19 @@ class EventStream(Protocol):
     """Append-only streams with gap-free sequences, kept for a while."""
 
     async def append(
-        self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
+        self,
+        name: StreamName,
+        events: Sequence[StreamEvent],
+        *,
+        fence: int = 0,
+        floor: int = 0,
+        resumes: bool = False,
     ) -> int:
         """Appends events in one step; returns the sequence of the last.
 
         A `fence` older than the newest one seen raises LeaseLost and appends nothing. When the stream was
-        lost, it begins anew (a new epoch) after `floor`. A terminal event makes the stream expire later.
+        lost, it begins anew (a new epoch) after `floor`; unless it `resumes`: then nothing is
+        appended, and 0 returned. A terminal event makes the stream expire later.
         Raises Unavailable when the store is out of reach.
         """
         ...

@@ -102,16 +102,16 @@ class AnswerStream:
         try:
             if self._gap:
                 await self._bridge()
-            if await self._append(events) and not ends:
-                await self._bridge()
+            if await self._append(events, resumes=self._joined and not ends) and not ends:
+                await self._bridge(*events)
         except Unavailable as error:
             self._gap = True
             self._silent_until = self._clock.monotonic() + SILENCE_SECONDS
             facts = {"answer_id": str(self._name.id), "code": error.code}
             _log.warning("answer events not sent", extra=facts)
 
-    async def _append(self, events: Sequence[StreamEvent]) -> bool:
-        """Whether the store had lost the stream and began it anew.
+    async def _append(self, events: Sequence[StreamEvent], *, resumes: bool = False) -> bool:
+        """Whether the store had lost the stream. Then it began it anew, or left it when this only `resumes`.
 
         The floor is one too high on purpose: a stream that begins anew betrays itself by the number left out.
         """
@@ -119,14 +119,16 @@ class AnswerStream:
         expected = self.sequence + len(events)
         try:
             async with asyncio.timeout(self._patience_seconds):
-                sequence = await self._streams.append(self._name, events, fence=self._fence, floor=floor)
+                sequence = await self._streams.append(
+                    self._name, events, fence=self._fence, floor=floor, resumes=resumes
+                )
         except TimeoutError:
             message = "The store of events does not answer."
             raise Unavailable(message, code=ErrorCode.STORAGE_UNAVAILABLE) from None
         lost = self._joined and sequence != expected
         begun_late = not self._joined and floor > 0 and sequence == expected
         self._headless = self._headless or lost or begun_late
-        self.sequence, self._joined = sequence, True
+        self.sequence, self._joined = sequence or self.sequence, True
         return lost
 
     async def _lacks_head(self) -> bool:
@@ -137,9 +139,10 @@ class AnswerStream:
         except (Unavailable, TimeoutError):
             return True
 
-    async def _bridge(self) -> None:
+    async def _bridge(self, *events: StreamEvent) -> None:
+        """Readers are sent to the text so far before they see what follows, which would not join theirs."""
         await self._save()
-        await self._append([StreamResetEvent(subject_id=self._name.id)])
+        await self._append([StreamResetEvent(subject_id=self._name.id), *events])
         self._gap = False
 
     async def _save_quietly(self) -> None:

@@ -139,10 +139,16 @@ class FarStream(FakeEventStream):
     """A store of events behind a network: it writes in the middle of the time that a call takes."""
 
     async def append(
-        self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
+        self,
+        name: StreamName,
+        events: Sequence[StreamEvent],
+        *,
+        fence: int = 0,
+        floor: int = 0,
+        resumes: bool = False,
     ) -> int:
         await asyncio.sleep(0)
-        sequence = await super().append(name, events, fence=fence, floor=floor)
+        sequence = await super().append(name, events, fence=fence, floor=floor, resumes=resumes)
         await asyncio.sleep(0)
         return sequence
 

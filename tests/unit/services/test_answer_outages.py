@@ -31,11 +31,17 @@ class OneWay(FakeEventStream):
     refuses = False
 
     async def append(
-        self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
+        self,
+        name: StreamName,
+        events: Sequence[StreamEvent],
+        *,
+        fence: int = 0,
+        floor: int = 0,
+        resumes: bool = False,
     ) -> int:
         if self.refuses and name.kind is StreamKind.ANSWER:
             raise Unavailable("The connection broke.", code=ErrorCode.STORAGE_UNAVAILABLE)
-        return await super().append(name, events, fence=fence, floor=floor)
+        return await super().append(name, events, fence=fence, floor=floor, resumes=resumes)
 
     def refuse(self) -> None:
         self.refuses = True

@@ -43,11 +43,17 @@ class WatchedStream(FakeEventStream):
         self._asked = asked
 
     async def append(
-        self, name: StreamName, events: Sequence[StreamEvent], *, fence: int = 0, floor: int = 0
+        self,
+        name: StreamName,
+        events: Sequence[StreamEvent],
+        *,
+        fence: int = 0,
+        floor: int = 0,
+        resumes: bool = False,
     ) -> int:
         if any(event.type == "AnswerCompleted" for event in events):
             self.seen.append(await self._stage.answer(self._asked))
-        return await super().append(name, events, fence=fence, floor=floor)
+        return await super().append(name, events, fence=fence, floor=floor, resumes=resumes)
 
 
 @pytest.fixture
