@@ -25,8 +25,9 @@ class EventStream(Protocol):
         """Appends events in one step; returns the sequence of the last.
 
         A `fence` older than the newest one seen raises LeaseLost and appends nothing. When the stream was
-        lost, it begins anew (a new epoch) after `floor`; unless it `resumes`: then nothing is
-        appended, and 0 returned. A terminal event makes the stream expire later.
+        lost, it begins anew (a new epoch) after `floor`. With `resumes` nothing is appended then, and 0 is
+        returned: the writer first does what readers of a new stream need. A terminal event makes it expire
+        later.
         Raises Unavailable when the store is out of reach.
         """
         ...
