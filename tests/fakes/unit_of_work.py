@@ -9,6 +9,7 @@ from dataclasses import fields
 from uuid import UUID
 
 from lorebase.core.errors import ErrorCode, Unavailable
+from lorebase.ports.analysers import AnalyserRepository
 from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
 from lorebase.ports.evaluations import EvaluationRepository
@@ -23,6 +24,7 @@ from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import Faults
+from tests.fakes.memory.analysers import MemoryAnalysers
 from tests.fakes.memory.answers import MemoryAnswers, MemoryConversations
 from tests.fakes.memory.documents import MemoryDocuments
 from tests.fakes.memory.embeddings import MemoryEmbeddings
@@ -61,6 +63,7 @@ class MemoryUnitOfWork:
         self.workspaces: WorkspaceRepository = MemoryWorkspaces(state, workspace_id, now)
         self.knowledge_bases: KnowledgeBaseRepository = MemoryKnowledgeBases(state, workspace_id, now)
         self.embeddings: EmbeddingRepository = MemoryEmbeddings(state, workspace_id, now)
+        self.analysers: AnalyserRepository = MemoryAnalysers(state)
         self.indexes: IndexRepository = MemoryIndexes(state, workspace_id, now)
         self.documents: DocumentRepository = MemoryDocuments(state, workspace_id, now)
         self.versions: VersionRepository = MemoryVersions(state, workspace_id)

@@ -25,7 +25,6 @@ from lorebase.services.job_events import JobEvents
 from lorebase.services.job_notices import JobNotices
 from lorebase.services.job_runner import JobRunner
 from lorebase.services.jobs import JobService
-from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.knowledge_bases import KnowledgeBaseService
 from lorebase.services.metadata_sync import MetadataSyncHandler
 from lorebase.services.reconciliation import Reconciler
@@ -92,7 +91,6 @@ class World:
         units = self.units_of(faults)
         blobs, index = FaultyBlobs(self.blobs, faults), FaultyIndex(self.store, faults)
         cached = CachedEmbedder(units=units, embedder=FaultyEmbedder(self.embedder, faults))
-        analyser = KeywordAnalyser()
         deletion = DeletionHandler(
             units=units,
             blobs=blobs,
@@ -108,7 +106,6 @@ class World:
                 tokenizer=FakeTokenizer(),
                 cached_embedder=cached,
                 index=index,
-                analyser=analyser,
                 settings=self.settings,
             ),
             JobKind.DELETE: HandlersBySubject(
@@ -132,7 +129,6 @@ class World:
                 units=units,
                 cached_embedder=cached,
                 index=index,
-                analyser=analyser,
                 settings=self.settings,
             ),
         }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from lorebase.container import migrate as migrate_everything
-from lorebase.container import open_container, open_registry
+from lorebase.container import open_analysers, open_container, open_registry
 from lorebase.core.config import Settings
 from lorebase.core.ids import GlobalId, parse_global_id
+from lorebase.schemas.analysers import ListedAnalyser
 from lorebase.schemas.embeddings import EmbeddingModel, ModelWish, RegisteredModel
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase
 from lorebase.schemas.reconciliation import DriftReport
 from lorebase.schemas.workspaces import Principal
+from lorebase.services.analyser_registry import AnalyserRegistryService
 from lorebase.services.index_rebuild import Tell
 
 FIRST_WORKSPACE = "Default"
@@ -65,14 +67,26 @@ def retire_model(settings: Settings, model_id: str) -> EmbeddingModel:
     return asyncio.run(retired())
 
 
-def remove_keyword_weights(settings: Settings) -> None:
-    """Removes the weights of terms from Milvus; see EmbeddingRegistryService."""
+def list_analysers(settings: Settings) -> Sequence[ListedAnalyser]:
+    """Every version of the keyword analyser."""
 
-    async def removed() -> None:
-        async with open_registry(settings) as registry:
-            await registry.remove_keyword_collection()
+    async def listed() -> Sequence[ListedAnalyser]:
+        async with open_analysers(settings) as analysers:
+            return await analysers.versions()
 
-    asyncio.run(removed())
+    return asyncio.run(listed())
+
+
+def change_analysers(
+    settings: Settings, change: Callable[[AnalyserRegistryService], Awaitable[None]]
+) -> None:
+    """One change to the registry of analysers; see AnalyserRegistryService."""
+
+    async def changed() -> None:
+        async with open_analysers(settings) as analysers:
+            await change(analysers)
+
+    asyncio.run(changed())
 
 
 def create_workspace(settings: Settings, name: str, slug: str | None) -> NewWorkspace:

@@ -1,4 +1,4 @@
-"""What operators do with the rights of the owner: migrate, and keep the registry of models."""
+"""What operators do with the rights of the owner: migrate, and keep models and analysers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from lorebase.core.config import Settings
 from lorebase.repositories.database import create_owner_engine, ensure_roles
 from lorebase.repositories.migrations_runner import upgrade
 from lorebase.repositories.milvus.collection import MilvusCollections
+from lorebase.repositories.sql.analysers import SqlAnalyserRegistry
 from lorebase.repositories.sql.embedding_registry import SqlEmbeddingRegistry
 from lorebase.schemas.embeddings import EmbeddingModel
+from lorebase.services.analyser_registry import AnalyserRegistryService
 from lorebase.services.embedding_registry import EmbeddingRegistryService
 
 
@@ -23,8 +25,9 @@ async def migrate(settings: Settings) -> EmbeddingModel:
     owner_url = required(settings.database_owner_url, "LOREBASE_DATABASE_OWNER_URL")
     await ensure_roles(owner_url, required(settings.database_url, "LOREBASE_DATABASE_URL"))
     await upgrade(owner_url)
+    async with open_analysers(settings) as analysers:
+        await analysers.make_collections()
     async with open_registry(settings) as registry:
-        await registry.make_keyword_collection()
         connections = ModelConnections(settings)
         try:
             return await registry.adopt(await describe_embedding_model(connections, settings))
@@ -42,8 +45,21 @@ async def open_registry(settings: Settings) -> AsyncIterator[EmbeddingRegistrySe
             registry=SqlEmbeddingRegistry(owner),
             collections=MilvusCollections(*milvus_address(settings)),
             describe=partial(describe, connections),
-            settings=settings,
         )
     finally:
         await owner.dispose()
         await connections.close()
+
+
+@asynccontextmanager
+async def open_analysers(settings: Settings) -> AsyncIterator[AnalyserRegistryService]:
+    """The registry of analyser versions, with the owner's rights: for operators' commands only."""
+    owner = create_owner_engine(required(settings.database_owner_url, "LOREBASE_DATABASE_OWNER_URL"))
+    try:
+        yield AnalyserRegistryService(
+            registry=SqlAnalyserRegistry(owner),
+            collections=MilvusCollections(*milvus_address(settings)),
+            settings=settings,
+        )
+    finally:
+        await owner.dispose()

@@ -30,7 +30,6 @@ from lorebase.repositories.milvus.keywords import MilvusKeywordIndex
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.services.job_events import JobEvents
 from lorebase.services.job_notices import JobNotices
-from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.query_expansion import QueryExpander
 from lorebase.services.reconciliation import Reconciler
 from lorebase.services.retrieval_profiles import RetrievalProfiles
@@ -53,7 +52,6 @@ class Resources:
     embedder: OpenAIEmbedder
     chat: ChatModel
     templates: FilePromptTemplates
-    analyser: KeywordAnalyser
     profiles: RetrievalProfiles
     reranker: Reranker | None
     keywords: MilvusKeywordIndex | None
@@ -92,7 +90,6 @@ async def open_resources(stack: AsyncExitStack, settings: Settings) -> Resources
         embedder=OpenAIEmbedder(connections=connections, batch_size=settings.embedding_batch_size),
         chat=_chat(settings, connections, templates),
         templates=templates,
-        analyser=KeywordAnalyser(),
         profiles=profiles,
         reranker=reranker,
         keywords=keywords,

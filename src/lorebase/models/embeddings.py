@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -52,12 +53,25 @@ embedding_models = Table(
     Index("ix_embedding_models_created_at", "created_at", "id"),
 )
 
+# As above. Which versions there may be is in the code; a row makes one usable for indexes.
+keyword_analysers = Table(
+    "keyword_analysers",
+    metadata,
+    Column("version", SmallInteger, primary_key=True, autoincrement=False),
+    # When an operator last chose it for new knowledge bases; of those chosen the last one counts.
+    Column("chosen_at", DateTime(timezone=True)),
+    Column("deprecated_at", DateTime(timezone=True)),
+    created_column(),
+    CheckConstraint("version > 0", name="version"),
+)
+
 embedding_indexes = Table(
     "embedding_indexes",
     metadata,
     *tenant_identity(),
     Column("knowledge_base_id", Uuid, nullable=False),
     Column("model_id", Uuid, nullable=False),
+    Column("analyser_version", SmallInteger, nullable=False, server_default=text("1")),
     Column("job_id", Uuid),
     Column("progress", Double, nullable=False, server_default=text("0")),
     # When it was verified to hold every document; the first index of a knowledge base does from the start.
@@ -68,10 +82,19 @@ embedding_indexes = Table(
     *timestamps(),
     reference("embedding_indexes_knowledge_base", "knowledge_bases", {"knowledge_base_id": "id"}),
     ForeignKeyConstraint(["model_id"], ["embedding_models.id"], name="fk_embedding_indexes_model"),
+    ForeignKeyConstraint(
+        ["analyser_version"], ["keyword_analysers.version"], name="fk_embedding_indexes_analyser"
+    ),
     reference("embedding_indexes_job", "jobs", {"job_id": "id"}, deferred=True),
     UniqueConstraint("workspace_id", "knowledge_base_id", "id", name="uq_embedding_indexes_knowledge_base"),
-    # Passages have the same keys in all indexes, and a collection holds each key once.
-    UniqueConstraint("workspace_id", "knowledge_base_id", "model_id", name="uq_embedding_indexes_model"),
+    # Indexes of one model share its vectors, indexes of one analyser its words.
+    UniqueConstraint(
+        "workspace_id",
+        "knowledge_base_id",
+        "model_id",
+        "analyser_version",
+        name="uq_embedding_indexes_model",
+    ),
     CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
     CheckConstraint("activated_at IS NULL OR completed_at IS NOT NULL", name="active_is_complete"),
     Index("ix_embedding_indexes_created_at", "workspace_id", "knowledge_base_id", "created_at", "id"),
@@ -86,6 +109,8 @@ index_documents = Table(
     Column("document_id", Uuid, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("chunk_count", Integer, nullable=False),
+    # Of the index's analyser; null where a release wrote it that did not count them.
+    Column("posting_count", Integer),
     Column("committed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint(
         "workspace_id", "index_id", "document_id", postgresql_include=["generation", "chunk_count"]
@@ -93,6 +118,7 @@ index_documents = Table(
     reference("index_documents_index", "embedding_indexes", {"index_id": "id"}),
     reference("index_documents_document", "documents", {"document_id": "id"}),
     CheckConstraint("chunk_count >= 0", name="chunk_count"),
+    CheckConstraint("posting_count >= 0", name="posting_count"),
     Index("ix_index_documents_document", "workspace_id", "document_id"),
 )
 

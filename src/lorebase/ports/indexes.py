@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from lorebase.schemas.embeddings import EmbeddingIndex, NewIndex, RetiredIndex
+from lorebase.schemas.embeddings import EmbeddingIndex, HeldDocument, NewIndex, RetiredIndex
 
 
 class IndexRepository(Protocol):
@@ -23,7 +23,8 @@ class IndexRepository(Protocol):
     async def add(self, index: NewIndex) -> EmbeddingIndex:
         """Adds an index that holds nothing yet; waits for those that hold the set.
 
-        NotFound for the knowledge base; Conflict when it has an index of this model, retired ones included.
+        NotFound for the knowledge base; Conflict when it has an index of this model and analyser, and with
+        WRONG_STATE while vectors or words of its kind are being removed.
         """
         ...
 
@@ -35,10 +36,8 @@ class IndexRepository(Protocol):
         """Live documents of the knowledge base whose live generation it does not hold, by id."""
         ...
 
-    async def held_documents(
-        self, index_id: UUID, after: UUID | None, limit: int
-    ) -> Sequence[tuple[UUID, int, int]]:
-        """The next live documents by id with the generation and the number of passages it holds of each."""
+    async def held_documents(self, index_id: UUID, after: UUID | None, limit: int) -> Sequence[HeldDocument]:
+        """The next live documents by id, as far as it holds their live generation."""
         ...
 
     async def forget_document(self, index_id: UUID, document_id: UUID, generation: int) -> None:
@@ -61,8 +60,8 @@ class IndexRepository(Protocol):
         """Hides it from everybody. WRONG_STATE for the active one; NotFound."""
         ...
 
-    async def retired(self, index_id: UUID) -> RetiredIndex | None:
-        """One that was retired and is not removed yet."""
+    async def retired(self, index_id: UUID, *, change: bool = False) -> RetiredIndex | None:
+        """One that was retired and is not removed yet; `change` waits for those that hold the set."""
         ...
 
     async def remove(self, index_id: UUID) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -30,6 +30,19 @@ class KeywordPostings(Protocol):
 
     async def remove(self, document_id: UUID) -> None:
         """Removes the document's postings of every analyser version."""
+        ...
+
+    async def remove_version(
+        self, knowledge_base_id: UUID, analyser_version: int, after: UUID | None, limit: int
+    ) -> UUID | None:
+        """Removes one version's postings of the next documents by id; the last of them, None at the end.
+
+        Waits for whoever changes those documents.
+        """
+        ...
+
+    async def count(self, document_ids: Sequence[UUID], analyser_version: int) -> Mapping[UUID, int]:
+        """The number of a version's postings by document; one without any is absent."""
         ...
 
     async def statistics(

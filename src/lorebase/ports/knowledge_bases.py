@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from uuid import UUID
 
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, RegisteredModel
 from lorebase.schemas.filters import DocumentFilter
 from lorebase.schemas.knowledge_bases import (
@@ -22,7 +23,9 @@ from lorebase.schemas.pagination import Page, PageRequest
 class KnowledgeBaseRepository(Protocol):
     """Knowledge bases of the workspace of the unit of work. Deleted ones are never returned."""
 
-    async def add(self, knowledge_base: KnowledgeBase, model_id: UUID) -> KnowledgeBase:
+    async def add(
+        self, knowledge_base: KnowledgeBase, model_id: UUID, analyser_version: int = FIRST_ANALYSER
+    ) -> KnowledgeBase:
         """Adds it with its first, active index (id `active_index_id`). Conflict when the slug is taken."""
         ...
 
@@ -93,7 +96,12 @@ class EmbeddingRepository(Protocol):
         ...
 
     async def commit_document(
-        self, index_id: UUID, document_id: UUID, generation: int, chunk_count: int
+        self,
+        index_id: UUID,
+        document_id: UUID,
+        generation: int,
+        chunk_count: int,
+        posting_count: int | None = None,
     ) -> None:
         """Records that the index holds exactly this generation of the document."""
         ...

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from uuid import UUID
 
+from lorebase.ports.analysers import AnalyserRepository
 from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
 from lorebase.ports.evaluations import EvaluationRepository
@@ -31,6 +32,7 @@ class UnitOfWork(Protocol):
     workspaces: WorkspaceRepository
     knowledge_bases: KnowledgeBaseRepository
     embeddings: EmbeddingRepository
+    analysers: AnalyserRepository
     indexes: IndexRepository
     documents: DocumentRepository
     versions: VersionRepository

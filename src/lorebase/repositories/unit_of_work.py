@@ -12,6 +12,7 @@ from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from lorebase.core.config import Settings
+from lorebase.ports.analysers import AnalyserRepository
 from lorebase.ports.answers import AnswerRepository, ConversationRepository
 from lorebase.ports.documents import ChunkRepository, DocumentRepository, VersionRepository
 from lorebase.ports.evaluations import EvaluationRepository
@@ -25,6 +26,7 @@ from lorebase.ports.removals import RemovalRepository
 from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.workspaces import WorkspaceRepository
 from lorebase.repositories.database_errors import is_lost_connection, translated_errors
+from lorebase.repositories.sql.analysers import SqlAnalyserRepository
 from lorebase.repositories.sql.answers import SqlAnswerRepository
 from lorebase.repositories.sql.chunks import SqlChunkRepository
 from lorebase.repositories.sql.connection import ENTER_SYSTEM, ENTER_WORKSPACE, SqlConnection
@@ -70,6 +72,7 @@ class SqlUnitOfWork(_Transaction):
         self.workspaces: WorkspaceRepository = SqlWorkspaceRepository(database, workspace_id)
         self.knowledge_bases: KnowledgeBaseRepository = SqlKnowledgeBaseRepository(database, workspace_id)
         self.embeddings: EmbeddingRepository = SqlEmbeddingRepository(database, workspace_id)
+        self.analysers: AnalyserRepository = SqlAnalyserRepository(database)
         self.indexes: IndexRepository = SqlIndexRepository(database, workspace_id)
         self.documents: DocumentRepository = SqlDocumentRepository(database, workspace_id)
         self.versions: VersionRepository = SqlVersionRepository(database, workspace_id)

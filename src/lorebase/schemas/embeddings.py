@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.base import Value
 from lorebase.schemas.reindex_gates import ReindexGate
 
@@ -28,7 +29,7 @@ class EmbeddingModel(Value):
 
 
 class EmbeddingIndex(Value):
-    """The vectors of a knowledge base for one model version.
+    """What searches read of a knowledge base: vectors of one model version, words of one analyser version.
 
     `completed_at`: when it was verified to hold every document; from then on it can be activated and every
     writer keeps it so. `activated_at`: when searches last began to use it.
@@ -38,6 +39,7 @@ class EmbeddingIndex(Value):
     workspace_id: UUID
     knowledge_base_id: UUID
     model: EmbeddingModel
+    analyser_version: int = FIRST_ANALYSER
     job_id: UUID | None
     chunk_count: int
     document_count: int
@@ -66,24 +68,40 @@ class NewIndex(Value):
     id: UUID
     knowledge_base_id: UUID
     model_id: UUID
+    analyser_version: int = FIRST_ANALYSER
     job_id: UUID
 
 
+class HeldDocument(Value):
+    """What an index is recorded to hold of a document; `posting_count` is None where it was never counted."""
+
+    document_id: UUID
+    generation: int
+    chunk_count: int
+    posting_count: int | None = None
+
+
 class RetiredIndex(Value):
-    """An index that nobody sees or writes to any more, until its vectors are gone."""
+    """An index that nobody sees or writes to any more, until what only it uses is gone.
+
+    `collection` and `analyser_version` are None when another index of the knowledge base, a retired one
+    perhaps, uses the same vectors or words.
+    """
 
     id: UUID
     knowledge_base_id: UUID
-    collection: str
+    collection: str | None
+    analyser_version: int | None
     was_active: bool
     retired_at: datetime
 
 
 class ReindexKnowledgeBase(Value):
-    """What is asked of `reindexKnowledgeBase`."""
+    """What is asked of `reindexKnowledgeBase`; what is left out stays as the active index has it."""
 
     id: UUID
-    embedding_model_id: UUID
+    embedding_model_id: UUID | None = None
+    analyser: str | None = None
     activate_on_success: bool = True
     gate: ReindexGate | None = None
     idempotency_key: str | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from uuid import UUID
 
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.base import Value
 from lorebase.schemas.documents import DocumentStatus
 
@@ -42,10 +43,11 @@ ORPHANS = frozenset(
 
 
 class Held(Value):
-    """What an index is recorded to hold of a document."""
+    """What an index is recorded to hold of a document; `lacks_words`: it has words on record, and none."""
 
     generation: int
     chunk_count: int
+    lacks_words: bool = False
 
 
 class StoredDocument(Value):
@@ -65,12 +67,16 @@ class StoredDocument(Value):
 
 
 class IndexPlace(Value):
-    """An index of a knowledge base and the collection of its vectors; the active one must be complete."""
+    """An index of a knowledge base and the collection of its vectors; the active one must be complete.
+
+    `analyser_version` made its words.
+    """
 
     index_id: UUID
     knowledge_base_id: UUID
     collection: str
     active: bool
+    analyser_version: int = FIRST_ANALYSER
 
 
 class Drift(Value):

@@ -14,7 +14,6 @@ from lorebase.schemas.reconciliation import TOMBSTONES, Drift, DriftKind, Stored
 from lorebase.services.document_jobs import new_job_about
 from lorebase.services.drift import is_stuck, orphan_kind
 from lorebase.services.job_notices import JobNotices
-from lorebase.services.keyword_places import keyword_collections
 from lorebase.services.vector_audit import picture_of
 
 _BY_JOB = frozenset(
@@ -48,7 +47,7 @@ class DriftRepair:
         self._index = index
         self._blobs = blobs
         self._notices = notices
-        self._keyword_collections = keyword_collections(settings)
+        self._settings = settings
 
     async def add_job(self, workspace_id: UUID, document_id: UUID) -> Job | None:
         """A job that brings the document's vectors or its state in line; None when it needs none any more."""
@@ -71,7 +70,7 @@ class DriftRepair:
             return False
         async with self._units.for_workspace(workspace_id) as uow:
             documents = await uow.reconciliation.documents([document_id])
-            picture = await picture_of(uow, documents, self._keyword_collections)
+            picture = await picture_of(uow, documents, self._settings)
         document, collection = picture.documents.get(document_id), str(drift.collection)
         kept = bool(picture.places(document_id, collection))
         if orphan_kind(document, generation, kept=kept) is None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from lorebase.core.config import Settings
-from lorebase.core.errors import Conflict, ErrorCode, NotFound
+from lorebase.core.errors import Conflict, NotFound
 from lorebase.ports.chunk_index import CollectionAdministration
 from lorebase.ports.knowledge_bases import EmbeddingRegistry
 from lorebase.schemas.embeddings import EmbeddingModel, ModelWish, RegisteredModel
-from lorebase.services.keyword_places import KEYWORD_COLLECTION, keyword_collections
 
 Describe = Callable[[ModelWish], Awaitable[EmbeddingModel]]
 
@@ -24,12 +22,10 @@ class EmbeddingRegistryService:
         registry: EmbeddingRegistry,
         collections: CollectionAdministration,
         describe: Describe,
-        settings: Settings,
     ) -> None:
         self._registry = registry
         self._collections = collections
         self._describe = describe
-        self._settings = settings
 
     async def models(self) -> Sequence[RegisteredModel]:
         """Every model, newest first."""
@@ -54,18 +50,6 @@ class EmbeddingRegistryService:
         await self._registry.choose(model.id)
         await self._collections.create(model)
         return model
-
-    async def make_keyword_collection(self) -> None:
-        """Makes the collection of the weights of terms, if the settings want one; may be repeated."""
-        for collection in keyword_collections(self._settings):
-            await self._collections.create_keywords(collection)
-
-    async def remove_keyword_collection(self) -> None:
-        """Removes it with all that it holds. Conflict(WRONG_STATE) while the settings want it."""
-        if self._settings.keywords_in_milvus:
-            message = "LOREBASE_KEYWORD_INDEX keeps words in Milvus: set it to postgresql first."
-            raise Conflict(message, code=ErrorCode.WRONG_STATE)
-        await self._collections.drop(KEYWORD_COLLECTION)
 
     async def retire(self, model_id: UUID) -> EmbeddingModel:
         """Deprecates a model, then removes it with its collection and its cached vectors.

@@ -11,19 +11,33 @@ from uuid import UUID
 from lorebase.core.errors import ErrorCode, Transient
 from lorebase.ports.embedder import Embedder
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
+from lorebase.schemas.analysers import ListedAnalyser
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require
+from lorebase.services.analysers import DESCRIPTIONS
 
 Vector = tuple[float, ...]
 
 
 class EmbeddingService:
-    """Lists models, which all workspaces share, and the indexes of this one."""
+    """Lists models and analysers, which all workspaces share, and the indexes of this one."""
 
     def __init__(self, *, units: UnitOfWorkFactory) -> None:
         self._units = units
+
+    async def analysers(self, principal: Principal) -> list[ListedAnalyser]:
+        """Versions of the keyword analyser that indexes may name, oldest first."""
+        require(principal, ApiScope.READ)
+        async with self._units.for_workspace(principal.workspace_id) as uow:
+            found = await uow.analysers.all()
+        return [
+            ListedAnalyser(
+                version=known.version, description=DESCRIPTIONS.get(known.version, ""), registered=known
+            )
+            for known in found
+        ]
 
     async def models(self, principal: Principal, page: PageRequest) -> Page[EmbeddingModel]:
         """Models, newest first."""

@@ -41,12 +41,15 @@ class Leg:
 NOTHING = Leg({}, {}, {})
 
 
-def keyword_leg(found: Sequence[ScoredChunk]) -> Leg:
-    """BM25 scores, divided by the best."""
-    ordered = _ordered(found)
-    best = max((hit.score for hit in ordered), default=0.0)
-    shares = {hit.chunk_id: hit.score / best if best > 0 else 0.0 for hit in ordered}
-    return _leg(ordered, shares)
+def keyword_leg(*lists: Sequence[ScoredChunk]) -> Leg:
+    """BM25 scores, one list an analyser, each divided by its best; ranks are those of the shares."""
+    shares: dict[UUID, float] = {}
+    for found in lists:
+        best = max((hit.score for hit in found), default=0.0)
+        shares |= {hit.chunk_id: hit.score / best if best > 0 else 0.0 for hit in found}
+    every = [hit for found in lists for hit in found]
+    every.sort(key=lambda hit: (-shares[hit.chunk_id], -hit.score, hit.chunk_id))
+    return _leg(every, shares)
 
 
 def vector_leg(found: Sequence[Sequence[ScoredChunk]]) -> Leg:

@@ -11,7 +11,7 @@ from lorebase.ports.chunk_index import CollectionAdministration
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.pagination import PageRequest, Position
 from lorebase.schemas.reconciliation import DriftReport
-from lorebase.services.keyword_places import keyword_collections
+from lorebase.services.keyword_places import keyword_collection
 from lorebase.services.reconciliation import Reconciler
 
 _PAGE = 100
@@ -34,7 +34,7 @@ class IndexRebuild:
         self._units = units
         self._reconciler = reconciler
         self._collections = collections
-        self._keyword_collections = keyword_collections(settings)
+        self._settings = settings
 
     async def run(self, tell: Tell, slug: str | None = None) -> list[DriftReport]:
         """Makes missing collections and vectors; the disagreements that are left, workspace by workspace.
@@ -48,8 +48,11 @@ class IndexRebuild:
         return [await self._fill(workspace_id, tell) for workspace_id in ids]
 
     async def _make_collections(self, workspace_id: UUID) -> None:
-        for collection in self._keyword_collections:
-            await self._collections.create_keywords(collection)
+        if self._settings.keywords_in_milvus:
+            async with self._units.for_workspace(workspace_id) as uow:
+                known = await uow.analysers.all()
+            for analyser in known:
+                await self._collections.create_keywords(keyword_collection(analyser.version))
         after: Position | None = None
         while True:
             async with self._units.for_workspace(workspace_id) as uow:

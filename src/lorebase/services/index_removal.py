@@ -1,8 +1,9 @@
-"""Removing the vectors of a retired index, then the index."""
+"""Removing what only a retired index uses, its vectors or its words, then the index."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from lorebase.core.config import Settings
 from lorebase.core.errors import ErrorCode, LeaseLost, Transient, Unavailable
@@ -13,6 +14,9 @@ from lorebase.schemas.embeddings import RetiredIndex
 from lorebase.schemas.jobs import Job, JobError
 from lorebase.schemas.search import PartitionAddress
 from lorebase.services.job_control import JobControl
+from lorebase.services.keyword_places import keyword_collection
+
+_DOCUMENTS_AT_ONCE = 20
 
 
 class IndexRemovalHandler:
@@ -27,19 +31,30 @@ class IndexRemovalHandler:
         self._clock = clock
 
     async def run(self, job: Job, control: JobControl) -> Job:
-        """Removes the vectors, verifies zero, then forgets the index."""
+        """Removes what no other index shares, verifies zero, then forgets the index."""
         async with self._units.for_workspace(job.workspace_id) as uow:
             retired = await uow.indexes.retired(job.subject_id)
-            workspace = await uow.workspaces.get()
         if retired is not None:
             self._wait_for_searches(retired)
-            address = PartitionAddress(
-                collection=retired.collection, partition=workspace.partition, workspace_id=workspace.id
-            )
-            await self._remove_vectors(address, retired)
+        ended: Job | None = None
+        while ended is None:
+            await self._remove_rows(job, control, retired)
+            # Indexes that shared it may have gone meanwhile, and left the rest to this one.
+            before, retired = retired, await self._retired(job)
+            if retired == before:
+                ended = await self._finish(job, before)
+        return ended
+
+    async def _retired(self, job: Job) -> RetiredIndex | None:
         async with self._units.for_workspace(job.workspace_id) as uow:
-            if not await uow.jobs.start(job.id, job.fence):
-                raise LeaseLost("Another worker has the job.")
+            return await uow.indexes.retired(job.subject_id)
+
+    async def _finish(self, job: Job, removed: RetiredIndex | None) -> Job | None:
+        """None when more of it has become its own since."""
+        async with self._units.for_workspace(job.workspace_id) as uow:
+            await _hold(uow, job)
+            if await uow.indexes.retired(job.subject_id, change=True) != removed:
+                return None
             await uow.indexes.remove(job.subject_id)
             ended = await uow.jobs.succeed(job.id, job.fence)
             if ended is None:
@@ -61,9 +76,42 @@ class IndexRemovalHandler:
             message = "Searches that began before the switch may still use the index."
             raise Unavailable(message, code=ErrorCode.WRONG_STATE, details={"retryAfterSeconds": left})
 
+    async def _remove_rows(self, job: Job, control: JobControl, retired: RetiredIndex | None) -> None:
+        if retired is None:
+            return
+        async with self._units.for_workspace(job.workspace_id) as uow:
+            workspace = await uow.workspaces.get()
+        collections = [retired.collection] if retired.collection is not None else []
+        if retired.analyser_version is not None:
+            await self._remove_words(job, control, retired.knowledge_base_id, retired.analyser_version)
+            if self._settings.keywords_in_milvus:
+                collections.append(keyword_collection(retired.analyser_version))
+        for collection in collections:
+            address = PartitionAddress(
+                collection=collection, partition=workspace.partition, workspace_id=workspace.id
+            )
+            await self._remove_vectors(address, retired)
+
+    async def _remove_words(self, job: Job, control: JobControl, base_id: UUID, version: int) -> None:
+        """Nobody writes words of this version any more: whoever makes a document live holds the indexes."""
+        after: UUID | None = None
+        while True:
+            control.check()
+            async with self._units.for_workspace(job.workspace_id) as uow:
+                await _hold(uow, job)
+                after = await uow.keywords.remove_version(base_id, version, after, _DOCUMENTS_AT_ONCE)
+                await uow.commit()
+            if after is None:
+                return
+
     async def _remove_vectors(self, address: PartitionAddress, retired: RetiredIndex) -> None:
         await self._index.ensure_partition(address)
         await self._index.delete_all(address, retired.knowledge_base_id)
         if await self._index.count_all(address, retired.knowledge_base_id):
             message = "The vector store still holds vectors of the index."
             raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
+
+
+async def _hold(uow: UnitOfWork, job: Job) -> None:
+    if not await uow.jobs.start(job.id, job.fence):
+        raise LeaseLost("Another worker has the job.")

@@ -44,6 +44,11 @@ async def targets_of(uow: UnitOfWork, knowledge_base_id: UUID) -> list[IndexTarg
     ]
 
 
+def distinct_places(targets: Sequence[IndexTarget]) -> list[PartitionAddress]:
+    """Where their vectors are, each place once: indexes of one model share theirs."""
+    return list(dict.fromkeys(target.address for target in targets))
+
+
 class IndexWriter:
     """Embeds and upserts in batches. The same content gives the same rows under the same keys."""
 
@@ -53,17 +58,18 @@ class IndexWriter:
         self._batch_size = settings.embedding_batch_size
 
     async def write(self, content: IndexContent, targets: Sequence[IndexTarget], control: JobControl) -> None:
-        """Writes all passages to all targets, noting progress by passage."""
-        total = len(content.chunks) * len(targets)
+        """Writes all passages to the place of every target, noting progress by passage."""
+        places = {target.address: target for target in targets}
+        total = len(content.chunks) * len(places)
         done = 0
-        for target in targets:
+        for target in places.values():
             await self._index.ensure_partition(target.address)
             for start in range(0, len(content.chunks), self._batch_size):
                 await control.progress(JobStage.EMBED, done, total)
                 batch = content.chunks[start : start + self._batch_size]
                 await self._write_batch([(content, chunk) for chunk in batch], target, control)
                 done += len(batch)
-        await control.progress(JobStage.INDEX, 0, len(targets))
+        await control.progress(JobStage.INDEX, 0, len(places))
 
     async def write_together(
         self, contents: Sequence[IndexContent], target: IndexTarget, control: JobControl
@@ -90,8 +96,8 @@ class IndexWriter:
 
     async def verify(self, content: IndexContent, targets: Sequence[IndexTarget]) -> None:
         """Transient unless every target holds exactly the passages of this generation; see verify_content."""
-        for target in targets:
-            await verify_content(self._index, target.address, content)
+        for address in distinct_places(targets):
+            await verify_content(self._index, address, content)
 
 
 def _row(content: IndexContent, chunk: Chunk, model: EmbeddingModel, vector: Vector) -> ChunkVector:

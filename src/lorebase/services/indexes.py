@@ -15,6 +15,7 @@ from lorebase.schemas.knowledge_bases import KnowledgeBase
 from lorebase.schemas.reindex_gates import GateOutcome
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require
+from lorebase.services.analysers import analyser_of
 from lorebase.services.idempotency import Replay, kept_id
 from lorebase.services.index_gate import latest_pair
 from lorebase.services.index_jobs import gate_of, new_reindex_job, retire_index
@@ -22,6 +23,7 @@ from lorebase.services.job_events import JobEvents
 from lorebase.services.job_notices import JobNotices
 
 _MODEL = ["embeddingModelId"]
+_ANALYSER = ["analyser"]
 _GATE_SET = ["gate", "evaluationSetId"]
 
 
@@ -33,11 +35,12 @@ class IndexService:
         self._notices = JobNotices(queue=queue, events=events)
 
     async def reindex(self, principal: Principal, command: ReindexKnowledgeBase) -> ReindexedKnowledgeBase:
-        """Adds an index of another model, which every writer keeps from now on, and the job that builds it.
+        """Adds an index of another model or analyser, which every writer keeps from now on, and its job.
 
         NotFound for the knowledge base, the model or the set of the gate; BadInput for a model that is
-        deprecated or reads less than a passage holds, and for a gate that cannot measure; WRONG_STATE while
-        another index is being built, or when there is one of this model.
+        deprecated or reads less than a passage holds, for an analyser that cannot be chosen, when neither is
+        named, and for a gate that cannot measure; WRONG_STATE while another index is being built, or when
+        there is one of this model and analyser.
         """
         require(principal, ApiScope.ADMIN)
         async with self._units.for_workspace(principal.workspace_id) as uow:
@@ -45,9 +48,9 @@ class IndexService:
             if (kept := await replay.earlier()) is not None:
                 return await _reindexed(uow, kept_id(kept, "index_id"), kept_id(kept, "job_id"))
             knowledge_base = await uow.knowledge_bases.get(command.id)
-            model = await _usable_model(uow, command.embedding_model_id, knowledge_base)
+            parts = await _parts(uow, knowledge_base, command)
             await _check_gate(uow, command)
-            made = await _add_index(uow, knowledge_base, model, command)
+            made = await _add_index(uow, knowledge_base, parts, command)
             await replay.keep(index_id=made.index.id, job_id=made.job.id)
             await uow.commit()
         await self._notices.send(added=[made.job])
@@ -107,21 +110,43 @@ class IndexService:
         return DeletedIndex(index_id=index_id, job=job)
 
 
+async def _parts(
+    uow: UnitOfWork, knowledge_base: KnowledgeBase, command: ReindexKnowledgeBase
+) -> tuple[UUID, int]:
+    """Model and analyser of the new index: those that are named, for the rest those of the active one."""
+    if command.embedding_model_id is None and command.analyser is None:
+        raise BadInput("Name an embedding model, an analyser, or both.", field=_MODEL)
+    active = await uow.indexes.get(knowledge_base.active_index_id)
+    model_id, version = active.model.id, active.analyser_version
+    if command.embedding_model_id is not None:
+        model_id = (await _usable_model(uow, command.embedding_model_id, knowledge_base)).id
+    if command.analyser is not None:
+        version = await usable_analyser(uow, command.analyser)
+    return model_id, version
+
+
 async def _add_index(
-    uow: UnitOfWork, knowledge_base: KnowledgeBase, model: EmbeddingModel, command: ReindexKnowledgeBase
+    uow: UnitOfWork, knowledge_base: KnowledgeBase, parts: tuple[UUID, int], command: ReindexKnowledgeBase
 ) -> ReindexedKnowledgeBase:
     # The lock comes first, or two requests would each see no other; then what is there decides.
     await uow.indexes.get(knowledge_base.active_index_id, change=True)
     for index in await uow.embeddings.indexes_of(knowledge_base.id):
-        if index.model.id == model.id:
-            message = "The knowledge base has an index of this model already: activate or delete that."
-            raise Conflict(message, code=ErrorCode.WRONG_STATE, field=_MODEL)
+        if (index.model.id, index.analyser_version) == parts:
+            message = "The knowledge base has an index of this kind already: activate or delete that."
+            field = _MODEL if command.embedding_model_id is not None else _ANALYSER
+            raise Conflict(message, code=ErrorCode.WRONG_STATE, field=field)
         if not index.is_complete:
             message = "Another index is being built: wait for its job, or cancel it."
             raise Conflict(message, code=ErrorCode.WRONG_STATE)
     index_id, job_id = new_id(), new_id()
     index = await uow.indexes.add(
-        NewIndex(id=index_id, knowledge_base_id=knowledge_base.id, model_id=model.id, job_id=job_id)
+        NewIndex(
+            id=index_id,
+            knowledge_base_id=knowledge_base.id,
+            model_id=parts[0],
+            analyser_version=parts[1],
+            job_id=job_id,
+        )
     )
     job = await uow.jobs.add(new_reindex_job(job_id, index_id, command))
     return ReindexedKnowledgeBase(index=index, job=job)
@@ -145,6 +170,15 @@ async def _check_gate(uow: UnitOfWork, command: ReindexKnowledgeBase) -> None:
         raise BadInput("The evaluation set is about another knowledge base.", field=_GATE_SET)
     if found[0].case_count == 0:
         raise BadInput("The evaluation set has no questions.", field=_GATE_SET)
+
+
+async def usable_analyser(uow: UnitOfWork, name: str) -> int:
+    """The version of this name. BadInput unless an operator added it and it may still be chosen."""
+    for known in await uow.analysers.all():
+        if known.name == name and known.deprecated_at is None:
+            analyser_of(known.version)
+            return known.version
+    raise BadInput("No analyser of this name can be chosen.", field=_ANALYSER)
 
 
 async def _usable_model(uow: UnitOfWork, model_id: UUID, knowledge_base: KnowledgeBase) -> EmbeddingModel:

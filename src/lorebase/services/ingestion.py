@@ -14,11 +14,13 @@ from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.parser import Parser
 from lorebase.ports.tokenizer import Tokenizer
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.documents import Document, DocumentStatus, DocumentVersion
 from lorebase.schemas.jobs import Job, JobError, JobKind
 from lorebase.schemas.knowledge_bases import KnowledgeBase
 from lorebase.schemas.parsing import ChunkingRules, ParsedDocument
 from lorebase.schemas.search import KeywordPosting
+from lorebase.services.analysers import analyser_of
 from lorebase.services.document_jobs import knowledge_base_of, locked_document, new_document_job
 from lorebase.services.embedding_text import HEADER_TOKENS
 from lorebase.services.embeddings import CachedEmbedder
@@ -29,9 +31,12 @@ from lorebase.services.indexed_fields import indexed_fields
 from lorebase.services.job_control import JobControl
 from lorebase.services.job_subjects import UNFINISHED
 from lorebase.services.keyword_mirror import KeywordMirror
-from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.keyword_places import versions_of
+from lorebase.services.keyword_words import Words, commit_content, words_of
 from lorebase.services.stale_vectors import StaleVectors
 
+# How a language is told does not depend on the version.
+_LANGUAGES = analyser_of(FIRST_ANALYSER)
 _OPENING_CHARACTERS = 20_000
 _MAY_START = UNFINISHED | {DocumentStatus.FAILED}
 
@@ -61,7 +66,6 @@ class _Outcome:
     task: _Task
     parsed: ParsedDocument
     content: IndexContent
-    postings: Sequence[KeywordPosting]
 
 
 class IngestionHandler:
@@ -76,7 +80,6 @@ class IngestionHandler:
         tokenizer: Tokenizer,
         cached_embedder: CachedEmbedder,
         index: ChunkIndex,
-        analyser: KeywordAnalyser,
         settings: Settings,
     ) -> None:
         self._units = units
@@ -84,7 +87,6 @@ class IngestionHandler:
         self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
         self._mirror = KeywordMirror(index=index, settings=settings)
         self._stale = StaleVectors(units=units, index=index, settings=settings)
-        self._analyser = analyser
         self._settings = settings
 
     async def run(self, job: Job, control: JobControl) -> Job:
@@ -141,43 +143,44 @@ class IngestionHandler:
         language = task.document.language or parsed.language
         if language is None:
             opening = parsed.text[:_OPENING_CHARACTERS]
-            language = await asyncio.to_thread(self._analyser.detect_language, opening)
+            language = await asyncio.to_thread(_LANGUAGES.detect_language, opening)
         document = task.document.model_copy(update={"title": title, "language": language})
-        content = IndexContent(document, version, task.knowledge_base, chunks)
-        postings = await asyncio.to_thread(self._analyser.postings, chunks, title, language)
-        return _Outcome(task, parsed, content, postings)
+        return _Outcome(task, parsed, IndexContent(document, version, task.knowledge_base, chunks))
 
     async def _publish(self, job: Job, outcome: _Outcome, control: JobControl) -> Job:
         """Writes to every index there is, those added meanwhile too, then makes the document live."""
         written: list[IndexTarget] = []
+        words: dict[int, list[KeywordPosting]] = {}
         waiting = outcome.task.targets
-        async with self._stale.removed_when_cancelled(job, control):
-            await self._mirror.write(outcome.content, outcome.postings, waiting, control)
-            await self._mirror.verify(outcome.content, waiting)
         while True:
+            fresh = await words_of(outcome.content, set(versions_of(waiting)) - words.keys())
             async with self._stale.removed_when_cancelled(job, control):
-                await self._writer.write(outcome.content, waiting, control)
-                await self._writer.verify(outcome.content, waiting)
+                await self._write(outcome.content, fresh, waiting, control)
+            words |= fresh
             written += waiting
             try:
-                return await self._commit(job, outcome, written)
+                return await self._commit(job, outcome, words, written)
             except _IndexesAdded as added:
                 waiting = added.targets
 
-    async def _commit(self, job: Job, outcome: _Outcome, written: Sequence[IndexTarget]) -> Job:
+    async def _write(
+        self, content: IndexContent, words: Words, targets: Sequence[IndexTarget], control: JobControl
+    ) -> None:
+        await self._mirror.write(content, words, targets, control)
+        await self._mirror.verify(content, words.keys(), targets)
+        await self._writer.write(content, targets, control)
+        await self._writer.verify(content, targets)
+
+    async def _commit(self, job: Job, outcome: _Outcome, words: Words, written: Sequence[IndexTarget]) -> Job:
         version, content = outcome.task.version, outcome.content
         async with self._units.for_workspace(job.workspace_id) as uow:
             kept = await _kept_targets(uow, knowledge_base_of(job), written)
             current = await _current_document(uow, job)
             await uow.versions.set_text(version.id, outcome.parsed.text)
             await uow.chunks.replace(current.id, version.id, job.generation, content.chunks)
-            await uow.keywords.replace(
-                current.knowledge_base_id, current.id, self._analyser.version, outcome.postings
-            )
-            for target in kept:
-                await uow.embeddings.commit_document(
-                    target.index.id, current.id, job.generation, len(content.chunks)
-                )
+            # Of versions that are being removed nothing may stay: their passages are gone.
+            await uow.keywords.remove(current.id)
+            await commit_content(uow, content, words, kept)
             await self._make_live(uow, job, current, outcome)
             ended = await uow.jobs.succeed(job.id, job.fence)
             if ended is None:

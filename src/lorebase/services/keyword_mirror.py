@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from lorebase.core.config import Settings
 from lorebase.ports.chunk_index import ChunkIndex
+from lorebase.schemas.analysers import analyser_name
 from lorebase.schemas.documents import Chunk
 from lorebase.schemas.search import ChunkWeights, KeywordPosting, PartitionAddress
 from lorebase.services.chunk_rows import row_of
 from lorebase.services.index_content import IndexContent, verify_content
 from lorebase.services.index_writer import IndexTarget
 from lorebase.services.job_control import JobControl
-from lorebase.services.keyword_places import KEYWORD_COLLECTION
-from lorebase.services.keywords import ANALYSER_VERSION
+from lorebase.services.keyword_places import keyword_collection
+from lorebase.services.keyword_words import Words
 
 _BATCH = 500
 
@@ -28,16 +29,22 @@ class KeywordMirror:
         self._wanted = settings.keywords_in_milvus
 
     async def write(
-        self,
-        content: IndexContent,
-        postings: Sequence[KeywordPosting],
-        targets: Sequence[IndexTarget],
-        control: JobControl,
+        self, content: IndexContent, words: Words, targets: Sequence[IndexTarget], control: JobControl
     ) -> None:
         """Writes the passages' weights beside their vectors; the same content gives the same rows."""
         if not self._wanted:
             return
-        address = _beside(targets)
+        for version, postings in words.items():
+            await self._write(content, version, postings, _beside(targets, version), control)
+
+    async def _write(
+        self,
+        content: IndexContent,
+        version: int,
+        postings: Sequence[KeywordPosting],
+        address: PartitionAddress,
+        control: JobControl,
+    ) -> None:
         weights: defaultdict[UUID, dict[int, float]] = defaultdict(dict)
         for posting in postings:
             weights[posting.chunk_id][posting.term] = posting.weight
@@ -45,19 +52,21 @@ class KeywordMirror:
         for start in range(0, len(content.chunks), _BATCH):
             control.check()
             batch = content.chunks[start : start + _BATCH]
-            rows = [_row(content, chunk, weights.get(chunk.id, {})) for chunk in batch]
+            rows = [_row(content, chunk, version, weights.get(chunk.id, {})) for chunk in batch]
             await self._index.upsert(address, rows)
 
-    async def verify(self, content: IndexContent, targets: Sequence[IndexTarget]) -> None:
+    async def verify(
+        self, content: IndexContent, versions: Collection[int], targets: Sequence[IndexTarget]
+    ) -> None:
         """Transient unless exactly the passages of this generation are there; see verify_content."""
-        if self._wanted:
-            await verify_content(self._index, _beside(targets), content)
+        for version in versions if self._wanted else ():
+            await verify_content(self._index, _beside(targets, version), content)
 
 
-def _beside(targets: Sequence[IndexTarget]) -> PartitionAddress:
+def _beside(targets: Sequence[IndexTarget], version: int) -> PartitionAddress:
     # A knowledge base has an active index at any time, and a workspace one partition in all collections.
-    return targets[0].address.model_copy(update={"collection": KEYWORD_COLLECTION})
+    return targets[0].address.model_copy(update={"collection": keyword_collection(version)})
 
 
-def _row(content: IndexContent, chunk: Chunk, weights: dict[int, float]) -> ChunkWeights:
-    return ChunkWeights(**dict(row_of(content, chunk, f"kw{ANALYSER_VERSION}")), weights=weights)
+def _row(content: IndexContent, chunk: Chunk, version: int, weights: dict[int, float]) -> ChunkWeights:
+    return ChunkWeights(**dict(row_of(content, chunk, analyser_name(version))), weights=weights)

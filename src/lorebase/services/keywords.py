@@ -1,7 +1,8 @@
-"""The keyword analyser kw1: which terms a passage is found by, with their BM25 weights, and a query's terms.
+"""The keyword analyser: which terms a passage is found by, with their BM25 weights, and a query's terms.
 
-A change of anything that changes terms or weights (code, stop words, stemmer, Unicode data, parameters)
-raises ANALYSER_VERSION; terms of two versions are never compared.
+What differs between its versions is in services/analysers.py. A change of anything that changes terms or
+weights (code, stop words, stemmer, Unicode data, parameters) is a new version; terms of two versions are
+never compared.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
@@ -27,8 +28,6 @@ from lorebase.services.keyword_languages import (
 )
 from lorebase.services.keyword_tokens import Word, words
 
-ANALYSER_VERSION = 1
-
 # BM25 (Robertson and Zaragoza, 2009) with k1 = 1.2, b = 0.75 and a fixed average length, so that a weight
 # depends on its passage alone.
 K1 = 1.2
@@ -40,11 +39,25 @@ _FALLBACK = "en"
 
 _local = threading.local()
 
+Terms = tuple[str, ...]
+
+
+def _as_they_are(terms: Terms) -> Terms:
+    return terms
+
 
 class KeywordAnalyser:
-    """Stateless; may be shared by threads."""
+    """One version of the analyser. Stateless; may be shared by threads."""
 
-    version = ANALYSER_VERSION
+    def __init__(
+        self,
+        *,
+        cut: Callable[[str], Iterator[Word]] = words,
+        finish: Callable[[Terms], Terms] = _as_they_are,
+    ) -> None:
+        """`cut` tells the words of a text, `finish` what becomes of their stems; kw1 without either."""
+        self._cut = cut
+        self._finish = finish
 
     def postings(self, chunks: Iterable[Chunk], title: str, language: str | None) -> list[KeywordPosting]:
         """The postings of passages, each analysed with its title and heading path.
@@ -66,9 +79,9 @@ class KeywordAnalyser:
 
     def analysed(self, text: str, language: str | None) -> Iterator[tuple[Word, tuple[str, ...]]]:
         """The words of a text in order, with the terms of each."""
-        found = list(words(text))
+        found = list(self._cut(text))
         code = known_language(language) or _detect(text, found) or _FALLBACK
-        return ((word, stems(word, code)) for word in found)
+        return ((word, self._finish(stems(word, code))) for word in found)
 
     def query_terms(self, query: str) -> tuple[int, ...]:
         """Hashes of a query's terms, sorted, each once; none for a query of stop words or signs only."""
@@ -76,15 +89,15 @@ class KeywordAnalyser:
 
     def query_stems(self, query: str) -> frozenset[str]:
         """The terms of a query: in its language, or in every language it may be; and each word as it is."""
-        found = list(words(query))
+        found = list(self._cut(query))
         decided = _detect(query, found)
         languages = (decided,) if decided else languages_of(main_script(query)) or (_FALLBACK,)
         stemmed = {term for word in found for code in languages for term in stems(word, code)}
-        return frozenset(stemmed.union(*(_unstemmed(word, languages) for word in found)))
+        return frozenset(self._finish(tuple(stemmed.union(*(_unstemmed(word, languages) for word in found)))))
 
     def detect_language(self, text: str) -> str | None:
         """The BCP 47 tag of a text's language; None when script and stop words do not decide."""
-        return _detect(text, list(words(text)))
+        return _detect(text, list(self._cut(text)))
 
 
 def weights(counts: Counter[str]) -> dict[str, float]:

@@ -75,7 +75,8 @@ class KnowledgeBaseService:
             if (kept := await replay.earlier()) is not None:
                 return await uow.knowledge_bases.get(kept_id(kept, "knowledge_base_id"))
             model = await _model(uow, command.embedding_model_id)
-            made = await uow.knowledge_bases.add(await self._new(uow, command, model), model.id)
+            analyser = next(known.version for known in await uow.analysers.all() if known.is_default)
+            made = await uow.knowledge_bases.add(await self._new(uow, command, model), model.id, analyser)
             await replay.keep(knowledge_base_id=made.id)
             await uow.commit()
         return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from enum import Enum, auto
 from uuid import UUID
@@ -15,14 +14,14 @@ from lorebase.schemas.documents import Document, DocumentOrder, DocumentOrderFie
 from lorebase.schemas.jobs import Job, JobError, JobSubjectType
 from lorebase.schemas.knowledge_bases import OrderDirection
 from lorebase.schemas.pagination import PageRequest, Position
-from lorebase.schemas.search import KeywordPosting
 from lorebase.services.embeddings import CachedEmbedder
 from lorebase.services.index_content import IndexContent
 from lorebase.services.index_writer import IndexTarget, IndexWriter, targets_of
 from lorebase.services.indexed_fields import indexed_fields
 from lorebase.services.job_control import JobControl
 from lorebase.services.keyword_mirror import KeywordMirror
-from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.keyword_places import versions_of
+from lorebase.services.keyword_words import Words, commit_content, words_of
 from lorebase.services.stale_vectors import StaleVectors
 
 _PAGE = 100
@@ -49,14 +48,12 @@ class MetadataSyncHandler:
         units: UnitOfWorkFactory,
         cached_embedder: CachedEmbedder,
         index: ChunkIndex,
-        analyser: KeywordAnalyser,
         settings: Settings,
     ) -> None:
         self._units = units
         self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
         self._mirror = KeywordMirror(index=index, settings=settings)
         self._stale = StaleVectors(units=units, index=index, settings=settings)
-        self._analyser = analyser
 
     async def run(self, job: Job, control: JobControl) -> Job:
         """Writes until the rows say what the document says; a deleted document needs nothing any more."""
@@ -100,14 +97,12 @@ class MetadataSyncHandler:
                 return
             content, targets = read
             await self._writer.write(content, targets, control)
-            postings = await asyncio.to_thread(
-                self._analyser.postings, content.chunks, content.document.title, content.document.language
-            )
-            await self._mirror.write(content, postings, targets, control)
-            match await self._settle(job, content, targets, postings):
+            words = await words_of(content, versions_of(targets))
+            await self._mirror.write(content, words, targets, control)
+            match await self._settle(job, content, targets, words):
                 case _Settled.KEPT:
                     await self._writer.verify(content, targets)
-                    await self._mirror.verify(content, targets)
+                    await self._mirror.verify(content, words.keys(), targets)
                     return
                 case _Settled.OVERTAKEN:
                     return
@@ -131,11 +126,12 @@ class MetadataSyncHandler:
         job: Job,
         content: IndexContent,
         targets: Sequence[IndexTarget],
-        postings: Sequence[KeywordPosting],
+        words: Words,
     ) -> _Settled:
         """Whether what was written still is what the document says; then records and postings follow."""
         before = content.document
         async with self._units.for_workspace(job.workspace_id) as uow:
+            kept = await _still_kept(uow, before.knowledge_base_id, targets)
             now = await _document(uow, before.id, lock=True)
             if now is not None and now.live_generation == before.live_generation:
                 if not await uow.jobs.start(job.id, job.fence):
@@ -143,15 +139,20 @@ class MetadataSyncHandler:
                 knowledge_base = await uow.knowledge_bases.get(now.knowledge_base_id)
                 if indexed_fields(now, knowledge_base) != indexed_fields(before, content.knowledge_base):
                     return _Settled.CHANGED
-                for target in targets:
-                    await uow.embeddings.commit_document(
-                        target.index.id, now.id, content.version.generation, len(content.chunks)
-                    )
-                await uow.keywords.replace(knowledge_base.id, now.id, self._analyser.version, postings)
+                await commit_content(uow, content, words, kept)
                 await uow.commit()
                 return _Settled.KEPT
         await self._stale.remove(job.workspace_id, before.knowledge_base_id, before.id)
         return _Settled.OVERTAKEN
+
+
+async def _still_kept(
+    uow: UnitOfWork, knowledge_base_id: UUID, targets: Sequence[IndexTarget]
+) -> list[IndexTarget]:
+    """Those not given up since, held so: their words are being removed and may not come back."""
+    await uow.indexes.hold(knowledge_base_id)
+    kept = {index.id for index in await uow.embeddings.indexes_of(knowledge_base_id)}
+    return [target for target in targets if target.index.id in kept]
 
 
 async def _document(uow: UnitOfWork, document_id: UUID, *, lock: bool = False) -> Document | None:

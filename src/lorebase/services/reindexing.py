@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -21,6 +21,9 @@ from lorebase.services.index_gate import IndexGate
 from lorebase.services.index_jobs import activates, gate_of, give_up_index
 from lorebase.services.index_writer import IndexTarget, IndexWriter, targets_of
 from lorebase.services.job_control import JobControl
+from lorebase.services.keyword_mirror import KeywordMirror
+from lorebase.services.keyword_places import versions_of
+from lorebase.services.keyword_words import Words, commit_content, words_of
 from lorebase.services.live_contents import live_content, locked_if_live, says_the_same
 from lorebase.services.stale_vectors import StaleVectors
 
@@ -33,6 +36,9 @@ class _Build:
 
     `again` are documents that changed while they were written. A synchronisation may have recorded its newer
     rows, which ours then overwrote: so they are written again whatever is on record.
+
+    `shares_words` and `shares_vectors`: a complete index has the same, and every writer keeps them, so that
+    they are not written once more, until a count shows otherwise.
     """
 
     job: Job
@@ -41,6 +47,8 @@ class _Build:
     wanted: int
     done: int = 0
     again: set[UUID] = field(default_factory=set)
+    shares_words: bool = False
+    shares_vectors: bool = False
 
     @property
     def index_id(self) -> UUID:
@@ -80,7 +88,8 @@ class ReindexHandler:
         self._gate = IndexGate(units=units, measurement=measurement, clock=clock)
         self._index = index
         self._writer = IndexWriter(cached_embedder=cached_embedder, index=index, settings=settings)
-        self._audit = IndexAudit(units=units, index=index)
+        self._mirror = KeywordMirror(index=index, settings=settings)
+        self._audit = IndexAudit(units=units, index=index, settings=settings)
         self._stale = StaleVectors(units=units, index=index, settings=settings)
         self._settings = settings
         self._clock = clock
@@ -96,6 +105,8 @@ class ReindexHandler:
                 ended = await self._finish(build)
                 if ended is not None:
                     return ended
+            else:
+                build.shares_words = build.shares_vectors = False
 
     async def failed(self, uow: UnitOfWork, job: Job, error: JobError, *, final: bool) -> None:
         """Nothing to set: what was built stays, a later attempt or a retry goes on from there."""
@@ -109,7 +120,11 @@ class ReindexHandler:
             index = await uow.indexes.get(job.subject_id)
             targets = await targets_of(uow, index.knowledge_base_id)
         target = next(target for target in targets if target.index.id == index.id)
-        return _Build(job, control, target, targets[0].index.chunk_count, index.chunk_count)
+        build = _Build(job, control, target, targets[0].index.chunk_count, index.chunk_count)
+        whole = [one for one in targets if one.index.is_complete and one.index.id != index.id]
+        build.shares_vectors = any(one.address == target.address for one in whole)
+        build.shares_words = index.analyser_version in versions_of(whole)
+        return build
 
     async def _fill(self, build: _Build) -> None:
         while True:
@@ -118,9 +133,9 @@ class ReindexHandler:
             group = await self._next_group(build)
             if not group:
                 return
-            await self._writer.write_together(group, build.target, build.control)
+            words = await self._write(build, group)
             whole = await self._whole(build, group)
-            if not await self._commit(build, group, whole):
+            if not await self._commit(build, group, words, whole):
                 message = "The vector store does not hold what was written."
                 raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
             await self._pause(self._clock.monotonic() - started)
@@ -142,12 +157,31 @@ class ReindexHandler:
                     break
         return group
 
+    async def _write(self, build: _Build, group: Sequence[IndexContent]) -> dict[UUID, Words]:
+        """Writes the vectors that are not shared; the words by document, mirrored where that is wanted."""
+        if not build.shares_vectors:
+            await self._writer.write_together(group, build.target, build.control)
+        words: dict[UUID, Words] = {}
+        for content in group:
+            build.control.check()
+            made = await words_of(content, [build.target.index.analyser_version])
+            words[content.document.id] = made
+            if not build.shares_words:
+                await self._mirror.write(content, made, [build.target], build.control)
+        return words
+
     async def _whole(self, build: _Build, group: Sequence[IndexContent]) -> set[UUID]:
-        """Documents whose passages are all there. Others are being replaced by somebody, or written again."""
+        """Documents whose passages are all there. Others are being replaced by somebody, or written again.
+
+        What is shared is counted in the end.
+        """
         whole: set[UUID] = set()
         for content in group:
             try:
-                await self._writer.verify(content, [build.target])
+                if not build.shares_vectors:
+                    await self._writer.verify(content, [build.target])
+                if not build.shares_words:
+                    await self._mirror.verify(content, versions_of([build.target]), [build.target])
             except Unavailable:
                 raise
             except Transient:
@@ -155,7 +189,13 @@ class ReindexHandler:
             whole.add(content.document.id)
         return whole
 
-    async def _commit(self, build: _Build, group: Sequence[IndexContent], whole: Collection[UUID]) -> bool:
+    async def _commit(
+        self,
+        build: _Build,
+        group: Sequence[IndexContent],
+        words: Mapping[UUID, Words],
+        whole: Collection[UUID],
+    ) -> bool:
         """Records what is whole; one that has changed meanwhile stays missing. Whether it got on."""
         overtaken: list[UUID] = []
         committed = 0
@@ -171,11 +211,8 @@ class ReindexHandler:
                     await uow.indexes.forget_document(build.index_id, now.id, content.version.generation)
                     build.again.add(now.id)
                 elif now.id in whole:
-                    count = len(content.chunks)
-                    await uow.embeddings.commit_document(
-                        build.index_id, now.id, content.version.generation, count
-                    )
-                    committed += count
+                    await self._commit_document(uow, build, content, words[now.id])
+                    committed += len(content.chunks)
             await hold_job(uow, job)
             build.done += committed
             await uow.indexes.note_progress(build.index_id, build.share)
@@ -183,6 +220,17 @@ class ReindexHandler:
         for document_id in overtaken:
             await self._stale.remove(job.workspace_id, build.knowledge_base_id, document_id)
         return bool(committed or build.again or overtaken)
+
+    async def _commit_document(
+        self, uow: UnitOfWork, build: _Build, content: IndexContent, words: Words
+    ) -> None:
+        if not build.shares_words:
+            await commit_content(uow, content, words, [build.target])
+            return
+        count = len(words[build.target.index.analyser_version])
+        await uow.embeddings.commit_document(
+            build.index_id, content.document.id, content.version.generation, len(content.chunks), count
+        )
 
     async def _pause(self, worked: float) -> None:
         """Leaves the models and the stores to others for a part of the time."""

@@ -15,6 +15,7 @@ from lorebase.ports.embedder import Embedder
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.ports.reranker import Reranker
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.retrieval_profiles import ExpansionMethod, RetrievalProfile
 from lorebase.schemas.search import (
     Expansion,
@@ -27,11 +28,11 @@ from lorebase.schemas.search import (
 )
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require
+from lorebase.services.analysers import analyser_of
 from lorebase.services.fusion import NOTHING, FusedCandidate, fuse, fuse_by_rank, keyword_leg, vector_leg
 from lorebase.services.highlights import Highlighter
 from lorebase.services.keyword_languages import main_script
 from lorebase.services.keyword_search import PostingsIndex
-from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.model_languages import vector_weight
 from lorebase.services.query_expansion import QueryExpander, searched_queries
 from lorebase.services.reranking import reranked
@@ -47,6 +48,9 @@ _DEPTH_MAXIMUM = 1101
 _LEAST_CHECKED = 30
 # Comparing every pair of more would cost more than the search.
 _SPREAD_HITS = 50
+
+# How a language is told does not depend on the version.
+_LANGUAGES = analyser_of(FIRST_ANALYSER)
 
 _logger = logging.getLogger(__name__)
 
@@ -80,7 +84,6 @@ class SearchService:
         self._reranker = reranker
         self._profiles = profiles or RetrievalProfiles(settings)
         self._expander = expander
-        self._analyser = KeywordAnalyser()
 
     async def search(
         self, principal: Principal, request: SearchRequest, *, highlighted: bool = True
@@ -121,7 +124,7 @@ class SearchService:
         await self._rank(run)
         await self._sort_anew(run)
         result = SearchResult(
-            hits=run.page(Highlighter(self._analyser, request.query) if highlighted else None),
+            hits=run.page(_highlighter(plan, request) if highlighted else None),
             has_next=len(run.hits) > run.end,
             index_ids=plan.index_ids,
             took_ms=round((self._clock.monotonic() - started) * 1000),
@@ -175,7 +178,7 @@ class SearchService:
             clock=self._clock,
             plan=plan,
             query=query,
-            terms=() if made_up else self._analyser.query_terms(query.text),
+            terms={} if made_up else _terms(plan, query),
             mode=SearchMode.VECTOR if made_up else mode,
             keyword_timeout_ms=self._settings.keyword_timeout_ms,
             timings=timings,
@@ -233,7 +236,7 @@ class SearchService:
 
     def _fused_legs(self, query: SearchedQuery, found: Found, run: SearchRun) -> list[FusedCandidate]:
         vector = vector_leg(found.vector) if found.vector else NOTHING
-        keyword = keyword_leg(found.keyword) if found.keyword else NOTHING
+        keyword = keyword_leg(*found.keyword) if found.keyword else NOTHING
         alone = query.kind is QueryKind.HYPOTHETICAL
         return fuse(vector, keyword, 1.0 if alone else self._vector_weight(query.text, found, run))
 
@@ -251,7 +254,7 @@ class SearchService:
             return 1.0
         if run.profile.vector_weight is not None:
             return run.profile.vector_weight
-        language = self._analyser.detect_language(text)
+        language = _LANGUAGES.detect_language(text)
         models = (source.model for source in run.plan.sources)
         return vector_weight(models, language, main_script(text))
 
@@ -268,6 +271,14 @@ class SearchService:
                 ids = [entry.chunk_id for _, entry in part]
                 run.add(part, await uow.chunks.check(ids, run.plan.index_ids, run.request.filter))
         run.timings.add("check", self._clock.monotonic() - started)
+
+
+def _terms(plan: SearchPlan, query: SearchedQuery) -> dict[int, tuple[int, ...]]:
+    return {version: analyser_of(version).query_terms(query.text) for version in plan.analyser_versions}
+
+
+def _highlighter(plan: SearchPlan, request: SearchRequest) -> Highlighter:
+    return Highlighter([analyser_of(version) for version in plan.analyser_versions], request.query)
 
 
 def _finds_no_more(found: Sequence[Found], run: SearchRun) -> bool:

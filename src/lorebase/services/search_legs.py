@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
@@ -14,8 +14,7 @@ from lorebase.ports.clock import Clock
 from lorebase.ports.embedder import Embedder
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.schemas.search import KeywordQuery, ScoredChunk, SearchedQuery, SearchMode, VectorQuery
-from lorebase.services.keywords import ANALYSER_VERSION
-from lorebase.services.search_plan import SearchPlan, VectorSource
+from lorebase.services.search_plan import KeywordSource, SearchPlan, VectorSource
 
 # Postings know no filters but documents: without those more are fetched, to be checked afterwards.
 _UNFILTERED = 5
@@ -36,10 +35,10 @@ class Timings:
 
 @dataclass(frozen=True)
 class Found:
-    """What the legs found: a list a model, and the keyword leg's list, None when it ran out of time."""
+    """What the legs found: a list a model, and a list an analyser, None when those ran out of time."""
 
     vector: tuple[tuple[ScoredChunk, ...], ...]
-    keyword: tuple[ScoredChunk, ...] | None
+    keyword: tuple[tuple[ScoredChunk, ...], ...] | None
     exhausted: bool
 
 
@@ -55,11 +54,12 @@ class SearchLegs:
         clock: Clock,
         plan: SearchPlan,
         query: SearchedQuery,
-        terms: tuple[int, ...],
+        terms: Mapping[int, tuple[int, ...]],
         mode: SearchMode,
         keyword_timeout_ms: int,
         timings: Timings,
     ) -> None:
+        """`terms` are those of the query by analyser version; without any only meaning is searched for."""
         self._keywords = keywords
         self._embedder = embedder
         self._index = index
@@ -82,13 +82,14 @@ class SearchLegs:
         if self._plan.document_ids == ():
             return Found(vector=(), keyword=(), exhausted=True)
         sources = () if self._mode is SearchMode.KEYWORD else self._plan.sources
+        worded = () if self._mode is SearchMode.VECTOR else self._plan.keyword_sources
         try:
             async with asyncio.TaskGroup() as group:
                 vector = [group.create_task(self._search_vectors(source, limit)) for source in sources]
-                keyword = group.create_task(self._search_keywords(limit))
+                keyword = [group.create_task(self._search_keywords(source, limit)) for source in worded]
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        return _found([task.result() for task in vector], keyword.result(), limit)
+        return _found([task.result() for task in vector], [task.result() for task in keyword], limit)
 
     async def _search_vectors(self, source: VectorSource, limit: int) -> list[ScoredChunk]:
         if source.model.id not in self._vectors:
@@ -103,20 +104,21 @@ class SearchLegs:
         )
         return await self._timed("vector", self._index.search(source.address, query))
 
-    async def _search_keywords(self, limit: int) -> list[ScoredChunk] | None:
-        if self._mode is SearchMode.VECTOR or not self._terms:
+    async def _search_keywords(self, source: KeywordSource, limit: int) -> list[ScoredChunk] | None:
+        terms = self._terms.get(source.analyser_version)
+        if not terms:
             return []
         if self._out_of_time:
             return None
         query = KeywordQuery(
-            terms=self._terms,
-            analyser_version=ANALYSER_VERSION,
+            terms=terms,
+            analyser_version=source.analyser_version,
             limit=limit * (_UNFILTERED if self._plan.filters_late else 1),
-            knowledge_base_ids=self._plan.knowledge_base_ids,
+            knowledge_base_ids=source.knowledge_base_ids,
             filter=self._plan.leg_filter,
             document_ids=self._plan.document_ids,
         )
-        asked = self._keywords.search(self._plan.keyword_address, query, self._keyword_timeout_ms)
+        asked = self._keywords.search(source.address, query, self._keyword_timeout_ms)
         try:
             return await self._timed("keyword", asked)
         except Unavailable:
@@ -145,10 +147,14 @@ async def run_all(queries: Sequence[SearchLegs], limit: int) -> list[Found]:
     return [task.result() for task in tasks]
 
 
-def _found(vector: Sequence[list[ScoredChunk]], keyword: list[ScoredChunk] | None, limit: int) -> Found:
-    full = [len(hits) >= limit for hits in (*vector, keyword or [])]
+def _found(
+    vector: Sequence[list[ScoredChunk]], keyword: Sequence[list[ScoredChunk] | None], limit: int
+) -> Found:
+    """One list of words that is out of time leaves them all out, or its knowledge bases would find less."""
+    in_time = [hits for hits in keyword if hits is not None]
+    full = [len(hits) >= limit for hits in (*vector, *in_time)]
     return Found(
         vector=tuple(map(tuple, vector)),
-        keyword=None if keyword is None else tuple(keyword),
+        keyword=tuple(map(tuple, in_time)) if len(in_time) == len(keyword) else None,
         exhausted=not any(full),
     )

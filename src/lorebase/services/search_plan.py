@@ -13,6 +13,7 @@ from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
 from lorebase.schemas.filters import SearchFilter
 from lorebase.schemas.knowledge_bases import KnowledgeBase
 from lorebase.schemas.search import PartitionAddress, SearchRequest
+from lorebase.schemas.workspaces import Workspace
 from lorebase.services.filter_rules import validate
 from lorebase.services.keyword_places import keyword_address
 
@@ -30,6 +31,15 @@ class VectorSource:
 
 
 @dataclass(frozen=True)
+class KeywordSource:
+    """One analyser version, where the tenant's weights of it are, and the knowledge bases that use it."""
+
+    analyser_version: int
+    address: PartitionAddress
+    knowledge_base_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True)
 class SearchPlan:
     """Where to search. `document_ids` are all documents that may match, None when they are too many to name.
 
@@ -39,10 +49,15 @@ class SearchPlan:
     workspace_id: UUID
     knowledge_base_ids: tuple[UUID, ...]
     index_ids: tuple[UUID, ...]
-    keyword_address: PartitionAddress
+    keyword_sources: tuple[KeywordSource, ...]
     sources: tuple[VectorSource, ...]
     document_ids: tuple[UUID, ...] | None
     leg_filter: SearchFilter | None
+
+    @property
+    def analyser_versions(self) -> tuple[int, ...]:
+        """The versions that a query's words are to be made by."""
+        return tuple(source.analyser_version for source in self.keyword_sources)
 
     @property
     def filters_late(self) -> bool:
@@ -73,7 +88,7 @@ async def read_plan(
         workspace_id=workspace.id,
         knowledge_base_ids=ids,
         index_ids=tuple(base.active_index_id for base in bases),
-        keyword_address=keyword_address(workspace),
+        keyword_sources=_keyword_sources(bases, indexes, workspace),
         sources=_sources(bases, indexes, workspace.partition),
         document_ids=document_ids,
         leg_filter=request.filter if document_ids is None else without_documents(request.filter),
@@ -105,6 +120,19 @@ def without_documents(given: SearchFilter | None) -> SearchFilter | None:
     parts = [part for part in map(without_documents, given.and_ or ()) if part is not None]
     rest = given.model_copy(update={"document": None, "and_": tuple(parts) or None})
     return None if rest == SearchFilter() else rest
+
+
+def _keyword_sources(
+    bases: Sequence[KnowledgeBase], indexes: Sequence[EmbeddingIndex], workspace: Workspace
+) -> tuple[KeywordSource, ...]:
+    versions = {index.id: index.analyser_version for index in indexes}
+    grouped: dict[int, list[UUID]] = {}
+    for base in bases:
+        grouped.setdefault(versions[base.active_index_id], []).append(base.id)
+    return tuple(
+        KeywordSource(version, keyword_address(workspace, version), tuple(ids))
+        for version, ids in sorted(grouped.items())
+    )
 
 
 def _sources(

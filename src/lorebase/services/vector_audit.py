@@ -13,7 +13,7 @@ from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.reconciliation import Drift, DriftKind, IndexPlace, StoredDocument
 from lorebase.schemas.search import PartitionAddress
 from lorebase.services.drift import faults_of, is_stuck
-from lorebase.services.keyword_places import keyword_collections
+from lorebase.services.keyword_places import keyword_collection
 
 Seen = Mapping[str, Mapping[UUID, Mapping[int, int]]]
 
@@ -66,24 +66,24 @@ class Batch:
     last: UUID | None
 
 
-async def picture_of(
-    uow: UnitOfWork, documents: Sequence[StoredDocument], keyword_collections: Sequence[str]
-) -> Picture:
+async def picture_of(uow: UnitOfWork, documents: Sequence[StoredDocument], settings: Settings) -> Picture:
     """The picture of these documents, read in the transaction that read them.
 
-    Weights of terms are owed for every passage that search can find, as vectors of the active index are.
+    Where the vector store keeps weights of terms, an index owes those of its analyser as it owes vectors.
     """
     workspace = await uow.workspaces.get()
+    collections = list(await uow.reconciliation.collections())
+    indexes = await uow.reconciliation.indexes()
+    keywords: list[IndexPlace] = []
+    if settings.keywords_in_milvus:
+        collections += [keyword_collection(known.version) for known in await uow.analysers.all()]
+        keywords = [
+            place.model_copy(update={"collection": keyword_collection(place.analyser_version)})
+            for place in indexes
+        ]
     addresses = [
         PartitionAddress(collection=collection, partition=workspace.partition, workspace_id=workspace.id)
-        for collection in (*await uow.reconciliation.collections(), *keyword_collections)
-    ]
-    indexes = await uow.reconciliation.indexes()
-    keywords = [
-        place.model_copy(update={"collection": collection})
-        for collection in keyword_collections
-        for place in indexes
-        if place.active
+        for collection in collections
     ]
     return Picture({one.id: one for one in documents}, [*indexes, *keywords], addresses)
 
@@ -95,13 +95,13 @@ class VectorAudit:
         self._units = units
         self._index = index
         self._batch_documents = settings.reconcile_batch_documents
-        self._keyword_collections = keyword_collections(settings)
+        self._settings = settings
 
     async def batch(self, workspace_id: UUID, after: UUID | None) -> Batch:
         """The next documents by id, and whatever vectors there are in their range of ids."""
         async with self._units.for_workspace(workspace_id) as uow:
             page = await uow.reconciliation.documents_after(after, self._batch_documents)
-            picture = await picture_of(uow, page, self._keyword_collections)
+            picture = await picture_of(uow, page, self._settings)
         through = page[-1].id if len(page) == self._batch_documents else None
         seen = {
             address.collection: await self._count_all(address, after, through)
@@ -141,7 +141,7 @@ class VectorAudit:
     async def _look(self, workspace_id: UUID, ids: Sequence[UUID]) -> Picture:
         async with self._units.for_workspace(workspace_id) as uow:
             documents = await uow.reconciliation.documents(ids)
-            return await picture_of(uow, documents, self._keyword_collections)
+            return await picture_of(uow, documents, self._settings)
 
     async def _count(
         self, address: PartitionAddress, document_id: UUID, generations: Collection[int]

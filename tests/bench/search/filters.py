@@ -27,8 +27,9 @@ from lorebase.core.ids import parse_global_id
 from lorebase.repositories.database import create_engine
 from lorebase.repositories.milvus.chunks import MilvusChunkIndex
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.search import ChunkVector, PartitionAddress
-from lorebase.services.keywords import ANALYSER_VERSION, KeywordAnalyser
+from lorebase.services.keywords import KeywordAnalyser
 from tests.bench.stack.measure import cpu_seconds, processes, spent
 from tests.integration.sql.factories import Live, Tenant, add_live
 
@@ -118,7 +119,7 @@ async def fill(
                 said = [texts[place] if texts else f"passage {place}" for place in places]
                 live = await add_live(uow, tenant, texts=said, metadata={"place": number % PLACES})
                 postings = analyser.postings(live.chunks, live.document.title, "en") if texts else []
-                await uow.keywords.replace(base.id, live.document.id, ANALYSER_VERSION, postings)
+                await uow.keywords.replace(base.id, live.document.id, FIRST_ANALYSER, postings)
                 part += rows(live, tenant, vectors[number * each :], number % PLACES)
             await uow.commit()
         await index.upsert(address, part)

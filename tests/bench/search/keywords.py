@@ -28,12 +28,13 @@ from lorebase.repositories.database import create_engine
 from lorebase.repositories.milvus.chunks import MilvusChunkIndex
 from lorebase.repositories.milvus.keywords import MilvusKeywordIndex
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.search import ChunkWeights, KeywordPosting, KeywordQuery, PartitionAddress, ScoredChunk
 from lorebase.services.chunk_rows import row_of
 from lorebase.services.index_content import IndexContent
 from lorebase.services.keyword_places import keyword_address
 from lorebase.services.keyword_search import PostingsIndex
-from lorebase.services.keywords import ANALYSER_VERSION, KeywordAnalyser
+from lorebase.services.keywords import KeywordAnalyser
 from tests.bench.stack.measure import cpu_seconds, processes, spent
 from tests.integration.database import DatabaseUrls, connect
 from tests.integration.sql.factories import Live, Tenant, add_live, make_tenant
@@ -70,7 +71,7 @@ class Bench:
                     live = await add_live(uow, self.tenant, texts=[next(made) for _ in range(EACH)])
                     postings = analyser.postings(live.chunks, "", "en")
                     base = self.tenant.knowledge_base_id
-                    await uow.keywords.replace(base, live.document.id, ANALYSER_VERSION, postings)
+                    await uow.keywords.replace(base, live.document.id, FIRST_ANALYSER, postings)
                     written += weighted(self.tenant, live, postings)
                 await uow.commit()
             await self.rows.upsert(self.address, written)
@@ -113,7 +114,7 @@ def questions(tenant: Tenant, number: int) -> list[KeywordQuery]:
         found.append(
             KeywordQuery(
                 terms=analyser.query_terms(text),
-                analyser_version=ANALYSER_VERSION,
+                analyser_version=FIRST_ANALYSER,
                 limit=LIMIT,
                 knowledge_base_ids=(tenant.knowledge_base_id,),
             )
@@ -167,7 +168,7 @@ async def main(passages: int, number: int) -> None:
         model = await uow.embeddings.default_model()
     tenant = await make_tenant(units, urls, model=model)
     async with units.for_workspace(tenant.workspace_id) as uow:
-        address = keyword_address(await uow.workspaces.get())
+        address = keyword_address(await uow.workspaces.get(), FIRST_ANALYSER)
     bench = Bench(settings, units, rows, tenant, address, settings.home / "milvus")
     sizes = await postgresql_bytes(owner_url), folder_bytes(bench.directory)
     await bench.fill(passages)

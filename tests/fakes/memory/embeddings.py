@@ -52,11 +52,16 @@ class MemoryEmbeddings:
         return keyset_page(mine, lambda i: (time_value(i.created_at), i.id), page, descending=True)
 
     async def commit_document(
-        self, index_id: UUID, document_id: UUID, generation: int, chunk_count: int
+        self,
+        index_id: UUID,
+        document_id: UUID,
+        generation: int,
+        chunk_count: int,
+        posting_count: int | None = None,
     ) -> None:
         if self._state.indexes[index_id].workspace_id != self._workspace_id:
             raise AssertionError("row-level security: a row of another workspace")
-        row = IndexedDocument(self._workspace_id, generation, chunk_count)
+        row = IndexedDocument(self._workspace_id, generation, chunk_count, posting_count)
         self._state.index_documents[index_id, document_id] = row
 
     async def remove_document(self, document_id: UUID) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from lorebase.core.errors import Conflict, ErrorCode, NotFound
 from lorebase.schemas.documents import Document
-from lorebase.schemas.embeddings import EmbeddingIndex, NewIndex, RetiredIndex
+from lorebase.schemas.embeddings import EmbeddingIndex, HeldDocument, NewIndex, RetiredIndex
 from tests.fakes.memory.documents import TOMBSTONES
 from tests.fakes.memory.embeddings import MemoryEmbeddings
 from tests.fakes.memory.state import State
@@ -29,14 +29,25 @@ class MemoryIndexes:
         held = self._state.knowledge_bases.get(index.knowledge_base_id)
         if held is None or held.workspace_id != self._workspace_id:
             raise NotFound("There is no such knowledge base.")
-        same = (index.knowledge_base_id, index.model_id)
-        if any((one.knowledge_base_id, one.model.id) == same for one in self._state.indexes.values()):
-            raise Conflict("The knowledge base has an index of this model already.")
+        mine = [
+            one for one in self._state.indexes.values() if one.knowledge_base_id == index.knowledge_base_id
+        ]
+        for same in (
+            [one.id for one in mine if one.model.id == index.model_id],
+            [one.id for one in mine if one.analyser_version == index.analyser_version],
+        ):
+            if same and self._state.retired.keys() >= set(same):
+                message = "What an index of this kind held is still being removed: try again later."
+                raise Conflict(message, code=ErrorCode.WRONG_STATE)
+        kind = (index.model_id, index.analyser_version)
+        if any((one.model.id, one.analyser_version) == kind for one in mine):
+            raise Conflict("The knowledge base has an index of this model and analyser already.")
         added = EmbeddingIndex(
             id=index.id,
             workspace_id=self._workspace_id,
             knowledge_base_id=index.knowledge_base_id,
             model=self._state.models[index.model_id],
+            analyser_version=index.analyser_version,
             job_id=index.job_id,
             chunk_count=0,
             document_count=0,
@@ -58,12 +69,10 @@ class MemoryIndexes:
         live = (one for one in self._live_documents(index_id) if self._held(index_id, one) is None)
         return [one.id for one in live][:limit]
 
-    async def held_documents(
-        self, index_id: UUID, after: UUID | None, limit: int
-    ) -> Sequence[tuple[UUID, int, int]]:
+    async def held_documents(self, index_id: UUID, after: UUID | None, limit: int) -> Sequence[HeldDocument]:
         later = (one for one in self._live_documents(index_id) if after is None or one.id > after)
-        held = ((one.id, self._held(index_id, one)) for one in later)
-        return [(one, *counts) for one, counts in held if counts is not None][:limit]
+        held = (self._held(index_id, one) for one in later)
+        return [one for one in held if one is not None][:limit]
 
     async def forget_document(self, index_id: UUID, document_id: UUID, generation: int) -> None:
         row = self._state.index_documents.get((index_id, document_id))
@@ -92,14 +101,20 @@ class MemoryIndexes:
             raise Conflict("Searches use the index: activate another first.", code=ErrorCode.WRONG_STATE)
         self._state.retired[index_id] = self._now
 
-    async def retired(self, index_id: UUID) -> RetiredIndex | None:
+    async def retired(self, index_id: UUID, *, change: bool = False) -> RetiredIndex | None:
         index = self._state.indexes.get(index_id)
         if index is None or index_id not in self._state.retired:
             return None
+        base = index.knowledge_base_id
+        mine = (one for one in self._state.indexes.values() if one.knowledge_base_id == base)
+        others = [one for one in mine if one.id != index_id]
+        shares_vectors = any(one.model.id == index.model.id for one in others)
+        shares_words = any(one.analyser_version == index.analyser_version for one in others)
         return RetiredIndex(
             id=index_id,
-            knowledge_base_id=index.knowledge_base_id,
-            collection=index.model.collection,
+            knowledge_base_id=base,
+            collection=None if shares_vectors else index.model.collection,
+            analyser_version=None if shares_words else index.analyser_version,
             was_active=index.activated_at is not None,
             retired_at=self._state.retired[index_id],
         )
@@ -124,8 +139,13 @@ class MemoryIndexes:
             and document.status not in TOMBSTONES
         )
 
-    def _held(self, index_id: UUID, document: Document) -> tuple[int, int] | None:
+    def _held(self, index_id: UUID, document: Document) -> HeldDocument | None:
         row = self._state.index_documents.get((index_id, document.id))
         if row is None or row.generation != document.live_generation:
             return None
-        return row.generation, row.chunk_count
+        return HeldDocument(
+            document_id=document.id,
+            generation=row.generation,
+            chunk_count=row.chunk_count,
+            posting_count=row.posting_count,
+        )

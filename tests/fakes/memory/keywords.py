@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
 from lorebase.core.errors import Transient
@@ -32,6 +32,21 @@ class MemoryKeywords:
         for key in [key for key in self._state.postings if key[0] == document_id]:
             del self._state.postings[key]
 
+    async def remove_version(
+        self, knowledge_base_id: UUID, analyser_version: int, after: UUID | None, limit: int
+    ) -> UUID | None:
+        documents = (
+            one for one in self._state.documents.values() if one.knowledge_base_id == knowledge_base_id
+        )
+        ids = sorted(one.id for one in documents if after is None or one.id > after)[:limit]
+        for document_id in ids:
+            self._state.postings.pop((document_id, analyser_version), None)
+        return ids[-1] if ids else None
+
+    async def count(self, document_ids: Sequence[UUID], analyser_version: int) -> Mapping[UUID, int]:
+        found = {one: self._state.postings.get((one, analyser_version)) for one in document_ids}
+        return {one: len(row.postings) for one, row in found.items() if row is not None and row.postings}
+
     async def statistics(
         self, analyser_version: int, terms: Sequence[int], timeout_ms: int
     ) -> KeywordStatistics:
@@ -39,7 +54,7 @@ class MemoryKeywords:
             raise Transient("The keyword search took too long.")
         holding = Counter(unsigned(posting.term) for _, _, posting in self._all(analyser_version))
         return KeywordStatistics(
-            passages=self._passages(),
+            passages=self._passages(analyser_version),
             frequencies={term: holding[unsigned(term)] for term in terms if holding[unsigned(term)]},
         )
 
@@ -68,13 +83,18 @@ class MemoryKeywords:
                 for posting in row.postings:
                     yield document_id, row, posting
 
-    def _passages(self) -> int:
-        active = {base.active_index_id for base in self._state.knowledge_bases.values()}
-        return sum(
-            held.chunk_count
-            for (index_id, _), held in self._state.index_documents.items()
-            if index_id in active and held.workspace_id == self._workspace_id
-        )
+    def _passages(self, analyser_version: int) -> int:
+        """Indexes of a knowledge base share the words: the fullest counts."""
+        held: Counter[UUID] = Counter()
+        for (index_id, _), row in self._state.index_documents.items():
+            if row.workspace_id == self._workspace_id:
+                held[index_id] += row.chunk_count
+        fullest: Counter[UUID] = Counter()
+        for index in self._state.indexes.values():
+            if index.analyser_version == analyser_version:
+                base = index.knowledge_base_id
+                fullest[base] = max(fullest[base], held[index.id])
+        return fullest.total()
 
 
 def unsigned(term: int) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from lorebase.core.errors import Conflict, NotFound
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.documents import Document
 from lorebase.schemas.embeddings import EmbeddingIndex
 from lorebase.schemas.filters import DocumentFilter
@@ -38,7 +39,9 @@ class MemoryKnowledgeBases:
         self._workspace_id = workspace_id
         self._now = now
 
-    async def add(self, knowledge_base: KnowledgeBase, model_id: UUID) -> KnowledgeBase:
+    async def add(
+        self, knowledge_base: KnowledgeBase, model_id: UUID, analyser_version: int = FIRST_ANALYSER
+    ) -> KnowledgeBase:
         if knowledge_base.workspace_id != self._workspace_id:
             raise AssertionError("row-level security: a row of another workspace")
         if any(held.slug == knowledge_base.slug for held in self._all()):
@@ -49,6 +52,7 @@ class MemoryKnowledgeBases:
             workspace_id=self._workspace_id,
             knowledge_base_id=knowledge_base.id,
             model=self._state.models[model_id],
+            analyser_version=analyser_version,
             job_id=None,
             chunk_count=0,
             document_count=0,

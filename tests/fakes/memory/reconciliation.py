@@ -36,6 +36,7 @@ class MemoryReconciliation:
                 index_id=index.id,
                 knowledge_base_id=index.knowledge_base_id,
                 collection=index.model.collection,
+                analyser_version=index.analyser_version,
                 active=bases[index.knowledge_base_id].active_index_id == index.id,
             )
             for index in self._state.indexes.values()
@@ -81,11 +82,20 @@ class MemoryReconciliation:
                 for job in self._state.jobs.values()
             ),
             held={
-                index_id: Held(generation=row.generation, chunk_count=row.chunk_count)
+                index_id: Held(
+                    generation=row.generation,
+                    chunk_count=row.chunk_count,
+                    lacks_words=self._lacks_words(index_id, document.id, row.posting_count),
+                )
                 for (index_id, document_id), row in rows
                 if document_id == document.id
             },
         )
+
+    def _lacks_words(self, index_id: UUID, document_id: UUID, posting_count: int | None) -> bool:
+        version = self._state.indexes[index_id].analyser_version
+        held = self._state.postings.get((document_id, version))
+        return posting_count != 0 and not (held and held.postings)
 
 
 class MemoryPeriodicTasks:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
+from lorebase.schemas.analysers import FIRST_ANALYSER, RegisteredAnalyser
 from lorebase.schemas.answers import Answer, Conversation, Message
 from lorebase.schemas.documents import Chunk, DeletionReceipt, Document, DocumentVersion
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel
@@ -17,6 +18,7 @@ from lorebase.schemas.search import KeywordPosting
 from lorebase.schemas.workspaces import ApiKey, Membership, Workspace
 
 CAP = 10_000
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class IndexedDocument:
     workspace_id: UUID
     generation: int
     chunk_count: int
+    posting_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,12 @@ class PeriodicTask:
     finished_at: datetime | None
 
 
+def first_analyser() -> dict[int, RegisteredAnalyser]:
+    """What the migration leaves: kw1, the default."""
+    known = RegisteredAnalyser(version=FIRST_ANALYSER, is_default=True, deprecated_at=None, created_at=_EPOCH)
+    return {FIRST_ANALYSER: known}
+
+
 @dataclass(slots=True)
 class State:
     """The tables."""
@@ -82,6 +91,7 @@ class State:
     keys: dict[UUID, StoredKey] = field(default_factory=dict)
     knowledge_bases: dict[UUID, KnowledgeBase] = field(default_factory=dict)
     models: dict[UUID, EmbeddingModel] = field(default_factory=dict)
+    analysers: dict[int, RegisteredAnalyser] = field(default_factory=first_analyser)
     indexes: dict[UUID, EmbeddingIndex] = field(default_factory=dict)
     retired: dict[UUID, datetime] = field(default_factory=dict)
     index_documents: dict[tuple[UUID, UUID], IndexedDocument] = field(default_factory=dict)

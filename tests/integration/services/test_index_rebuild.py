@@ -17,13 +17,14 @@ from lorebase.repositories.milvus.chunks import MilvusChunkIndex
 from lorebase.repositories.milvus.collection import MilvusCollections
 from lorebase.repositories.milvus.keywords import MilvusKeywordIndex
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.jobs import JobLane
 from lorebase.schemas.reconciliation import DriftKind, DriftReport
 from lorebase.schemas.search import KeywordQuery, SearchMode, SearchRequest
 from lorebase.services.index_rebuild import IndexRebuild
 from lorebase.services.keyword_places import keyword_address
 from lorebase.services.keyword_search import PostingsIndex
-from lorebase.services.keywords import ANALYSER_VERSION, KeywordAnalyser
+from lorebase.services.keywords import KeywordAnalyser
 from lorebase.services.search import SearchService
 from tests.factories import Tenant, make_settings
 from tests.fakes.world import World
@@ -127,11 +128,11 @@ class Library:
         base, workspace = self.tenant.knowledge_base, self.tenant.workspace
         asked = KeywordQuery(
             terms=KeywordAnalyser().query_terms(query),
-            analyser_version=ANALYSER_VERSION,
+            analyser_version=FIRST_ANALYSER,
             limit=50,
             knowledge_base_ids=(base.id,),
         )
-        address = keyword_address(workspace)
+        address = keyword_address(workspace, FIRST_ANALYSER)
         sparse = MilvusKeywordIndex(self.world.units, self.milvus_uri, None, TIMEOUT_SECONDS)
         found = [
             {hit.chunk_id: hit.score for hit in await index.search(address, asked, 5000)}

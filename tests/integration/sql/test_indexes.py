@@ -13,7 +13,13 @@ from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.repositories.database import create_owner_engine
 from lorebase.repositories.sql.embedding_registry import SqlEmbeddingRegistry
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
-from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, NewIndex, ReindexKnowledgeBase
+from lorebase.schemas.embeddings import (
+    EmbeddingIndex,
+    EmbeddingModel,
+    HeldDocument,
+    NewIndex,
+    ReindexKnowledgeBase,
+)
 from lorebase.schemas.jobs import JobLane
 from lorebase.schemas.reindex_gates import ReindexGate
 from lorebase.services.index_jobs import gate_of, new_reindex_job
@@ -59,7 +65,8 @@ async def test_a_new_index_misses_every_live_document_until_it_is_written(
         await uow.embeddings.commit_document(index.id, live[0], 1, 2)
         await uow.embeddings.commit_document(index.id, live[1], 7, 2)
         assert list(await uow.indexes.missing_documents(index.id, 10)) == live[1:]
-        assert list(await uow.indexes.held_documents(index.id, None, 10)) == [(live[0], 1, 2)]
+        held = HeldDocument(document_id=live[0], generation=1, chunk_count=2)
+        assert list(await uow.indexes.held_documents(index.id, None, 10)) == [held]
         assert list(await uow.indexes.held_documents(index.id, live[0], 10)) == []
         await uow.indexes.forget_document(index.id, live[0], 2)
         assert list(await uow.indexes.missing_documents(index.id, 10)) == live[1:]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from lorebase.core.ids import new_id
+from lorebase.schemas.analysers import RegisteredAnalyser
+from lorebase.schemas.documents import Document
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, ReindexKnowledgeBase
 from lorebase.schemas.jobs import Job
 from lorebase.schemas.reindex_gates import ReindexGate
 from lorebase.schemas.search import ChunkVector, SearchMode, SearchRequest, SearchResult
+from lorebase.services.analysers import analyser_of
 from lorebase.services.search import SearchService
 from tests.factories import Tenant, make_model
+from tests.fakes.clock import START
 from tests.fakes.world import World
 
 BODY = "Words about lighthouses and the sea. " * 30
@@ -47,12 +52,15 @@ class Library:
         *,
         activate: bool = True,
         model: EmbeddingModel | None = None,
+        analyser: str | None = None,
         gate: ReindexGate | None = None,
     ) -> Job:
-        """The job of a reindex that was asked for."""
+        """The job of a reindex that was asked for: of another model, unless only an analyser is named."""
+        wanted = model or (self.shorter if analyser is None else None)
         command = ReindexKnowledgeBase(
             id=self.base_id,
-            embedding_model_id=(model or self.shorter).id,
+            embedding_model_id=wanted.id if wanted else None,
+            analyser=analyser,
             activate_on_success=activate,
             gate=gate,
         )
@@ -76,6 +84,30 @@ class Library:
                 found += [row for row in rows.values() if row.knowledge_base_id == self.base_id]
         return found
 
+    def add_analyser(self, version: int = 2) -> None:
+        """What `lorebase keywords add` does."""
+        known = RegisteredAnalyser(version=version, is_default=False, deprecated_at=None, created_at=START)
+        self.world.database.state.analysers[version] = known
+
+    def versions_with_words(self) -> set[int]:
+        """Analyser versions that any postings are of."""
+        return {version for (_, version), row in self.world.database.state.postings.items() if row.postings}
+
+    def check_words(self, index: EmbeddingIndex, live: Mapping[UUID, Document]) -> None:
+        """The words of each live passage are those of the index's analyser, and there are no others."""
+        state = self.world.database.state
+        held = {
+            document_id: row.postings
+            for (document_id, version), row in state.postings.items()
+            if version == index.analyser_version and row.knowledge_base_id == self.base_id
+        }
+        assert held.keys() == live.keys()
+        for document in live.values():
+            assert document.current_version_id is not None
+            chunks = state.chunks[document.current_version_id]
+            analyser = analyser_of(index.analyser_version)
+            assert list(held[document.id]) == analyser.postings(chunks, document.title, document.language)
+
     async def check(self) -> None:
         """Every complete index holds each live passage once, as its document says, and nothing else."""
         state = self.world.database.state
@@ -98,6 +130,7 @@ class Library:
             assert sorted(found) == sorted(passages), index.model.dimensions
             assert {len(row.vector) for row in rows} <= {index.model.dimensions}
             assert (index.document_count, index.chunk_count) == (len(live), len(passages))
+            self.check_words(index, live)
 
     async def search(self, query: str, *base_ids: UUID, mode: SearchMode = SearchMode.VECTOR) -> SearchResult:
         """A search as anybody makes it."""

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from lorebase.core.config import KeywordStore, Settings
 from lorebase.core.errors import Conflict, ErrorCode, NotFound, Unavailable
 from lorebase.core.ids import new_id
 from lorebase.schemas.embeddings import EmbeddingModel, ModelWish, RegisteredModel
 from lorebase.services.embedding_registry import EmbeddingRegistryService
-from tests.factories import make_model, make_settings
+from tests.factories import make_model
 from tests.fakes.clock import START
+from tests.fakes.collections import FakeCollections
 
 
 class FakeRegistry:
@@ -50,45 +50,16 @@ class FakeRegistry:
         del self.models[model_id]
 
 
-class FakeCollections:
-    """Names of collections; `down` makes every call fail."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-        self.down = False
-
-    async def create(self, model: EmbeddingModel) -> bool:
-        self._check()
-        made = model.collection not in self.names
-        self.names.add(model.collection)
-        return made
-
-    async def create_keywords(self, collection: str) -> bool:
-        self._check()
-        made = collection not in self.names
-        self.names.add(collection)
-        return made
-
-    async def drop(self, collection: str) -> None:
-        self._check()
-        self.names.discard(collection)
-
-    def _check(self) -> None:
-        if self.down:
-            raise Unavailable("away", code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
-
-
 class Office:
     """The service and what stands behind it."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self) -> None:
         self.registry = FakeRegistry()
         self.collections = FakeCollections()
         self.service = EmbeddingRegistryService(
             registry=self.registry,
             collections=self.collections,
             describe=self.describe,
-            settings=settings or make_settings(),
         )
 
     async def describe(self, wish: ModelWish) -> EmbeddingModel:
@@ -145,28 +116,3 @@ async def test_a_model_stays_when_its_collection_cannot_be_dropped(office: Offic
 async def test_an_unknown_model_is_not_found(office: Office) -> None:
     with pytest.raises(NotFound):
         await office.service.retire(new_id())
-
-
-@pytest.mark.parametrize("store", [KeywordStore.BOTH, KeywordStore.MILVUS])
-async def test_words_get_their_collection_when_a_setting_wants_it_and_keep_it_so_long(
-    store: KeywordStore,
-) -> None:
-    office = Office(make_settings(keyword_index=store))
-    await office.service.make_keyword_collection()
-    await office.service.make_keyword_collection()
-    assert office.collections.names == {"keywords_kw1"}
-    with pytest.raises(Conflict, match="LOREBASE_KEYWORD_INDEX") as raised:
-        await office.service.remove_keyword_collection()
-    assert raised.value.code is ErrorCode.WRONG_STATE
-    assert office.collections.names == {"keywords_kw1"}
-
-
-async def test_words_in_postgresql_get_no_collection_and_one_from_before_can_be_removed(
-    office: Office,
-) -> None:
-    await office.service.make_keyword_collection()
-    assert office.collections.names == set()
-    office.collections.names = {"keywords_kw1", "chunks_mini_8"}
-    await office.service.remove_keyword_collection()
-    await office.service.remove_keyword_collection()
-    assert office.collections.names == {"chunks_mini_8"}

@@ -13,7 +13,7 @@ ANALYSER = KeywordAnalyser()
 
 
 def marked(query: str, text: str) -> list[str]:
-    return [text[place.start : place.end] for place in Highlighter(ANALYSER, query).highlights(text)]
+    return [text[place.start : place.end] for place in Highlighter([ANALYSER], query).highlights(text)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_there_is_an_end_to_marking() -> None:
 
 @given(st.text(max_size=80), st.text(max_size=120))
 def test_ranges_are_in_order_and_apart_and_inside(query: str, text: str) -> None:
-    places = Highlighter(ANALYSER, query).highlights(text)
+    places = Highlighter([ANALYSER], query).highlights(text)
     bounds = [bound for place in places for bound in (place.start, place.end)]
     assert bounds == sorted(bounds)
     assert all(0 <= place.start < place.end <= len(text) for place in places)

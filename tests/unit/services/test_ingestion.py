@@ -9,11 +9,12 @@ import pytest
 
 from lorebase.core.errors import DocumentRefused, ErrorCode, Permanent, Transient, Unavailable
 from lorebase.core.ids import new_id
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.documents import DocumentStatus, UpdateDocument
 from lorebase.schemas.jobs import Job, JobKind, JobStage, JobStatus
 from lorebase.services.chunk_ids import chunk_id
 from lorebase.services.embedding_text import HEADER_TOKENS, embedding_text
-from lorebase.services.keywords import ANALYSER_VERSION, KeywordAnalyser
+from lorebase.services.keywords import KeywordAnalyser
 from tests.factories import Tenant, make_model
 from tests.fakes.embedder import word_vector
 from tests.fakes.faults import Crash, Faults
@@ -57,7 +58,7 @@ async def test_keyword_postings_are_written_with_title_and_language(world: World
     accepted = await world.upsert(tenant, BODY, title="Of lamps")
     await world.run_all()
     passages = await world.searchable(tenant, accepted.document.id)
-    stored = world.database.state.postings[accepted.document.id, ANALYSER_VERSION]
+    stored = world.database.state.postings[accepted.document.id, FIRST_ANALYSER]
     assert list(stored.postings) == KeywordAnalyser().postings(passages, "Of lamps", "en")
     assert stored.knowledge_base_id == tenant.knowledge_base.id
 

@@ -9,18 +9,20 @@ import pytest
 
 from lorebase.core.config import KeywordStore
 from lorebase.core.ids import new_id
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.documents import UpdateDocument, UpsertedDocument
 from lorebase.schemas.filters import DocumentFilter, IntFilter, SearchFilter, StringFilter
 from lorebase.schemas.jobs import JobLane
 from lorebase.schemas.reconciliation import DriftKind, DriftReport
 from lorebase.schemas.search import ChunkWeights, PartitionAddress, SearchMode, SearchRequest, SearchResult
-from lorebase.services.keyword_places import KEYWORD_COLLECTION
+from lorebase.services.keyword_places import keyword_collection
 from lorebase.services.search import SearchService
 from tests.factories import Tenant, add_tenant, make_settings
 from tests.fakes.faults import Crash, Faults
 from tests.fakes.keyword_index import FakeKeywordIndex
 from tests.fakes.world import World
 
+KEYWORDS = keyword_collection(FIRST_ANALYSER)
 BODY = "Words about lighthouses. " * 60
 WORDLESS = "… — ! ? " * 60
 
@@ -46,7 +48,7 @@ def kept(world: World) -> dict[UUID, ChunkWeights]:
     return {
         row.chunk_id: row
         for (collection, _), rows in world.index.partitions.items()
-        if collection == KEYWORD_COLLECTION
+        if collection == KEYWORDS
         for row in rows.values()
         if isinstance(row, ChunkWeights)
     }
@@ -87,7 +89,7 @@ async def test_postgresql_alone_keeps_the_words_unless_a_setting_says_otherwise(
     tenant = await add_tenant(world.database)
     await ready(world, tenant)
     assert posted(world)
-    assert not any(collection == KEYWORD_COLLECTION for collection, _ in world.index.partitions)
+    assert not any(collection == KEYWORDS for collection, _ in world.index.partitions)
     assert (await world.reconcile(tenant)).found == 0
 
 
@@ -140,7 +142,7 @@ async def test_an_ingestion_that_dies_anywhere_ends_with_both_stores_agreeing(
 
 async def test_rows_that_are_lost_come_back_without_the_model(world: World, tenant: Tenant) -> None:
     accepted = await ready(world, tenant)
-    [partition] = [rows for (name, _), rows in world.index.partitions.items() if name == KEYWORD_COLLECTION]
+    [partition] = [rows for (name, _), rows in world.index.partitions.items() if name == KEYWORDS]
     lost = len(partition) - 1
     for chunk_id in list(partition)[1:]:
         del partition[chunk_id]
@@ -150,7 +152,7 @@ async def test_rows_that_are_lost_come_back_without_the_model(world: World, tena
     [example] = report.examples
     assert (example.document_id, example.collection, example.vectors) == (
         accepted.document.id,
-        KEYWORD_COLLECTION,
+        KEYWORDS,
         lost,
     )
     await world.run_all()
@@ -163,7 +165,7 @@ async def test_rows_of_nothing_are_removed(world: World, tenant: Tenant) -> None
     accepted = await ready(world, tenant)
     row = next(iter(kept(world).values()))
     place = PartitionAddress(
-        collection=KEYWORD_COLLECTION,
+        collection=KEYWORDS,
         partition=tenant.workspace.partition,
         workspace_id=tenant.workspace.id,
     )
@@ -239,7 +241,7 @@ async def test_the_index_of_words_is_told_the_place_and_the_filter(world: World,
     request = asking(tenant, "lighthouses", mode=SearchMode.KEYWORD, filter=wanted)
     assert (await searches(world, sparse).search(tenant.principal, request)).hits
     [(address, query), *_] = sparse.asked
-    assert (address.collection, address.partition) == (KEYWORD_COLLECTION, tenant.workspace.partition)
+    assert (address.collection, address.partition) == (KEYWORDS, tenant.workspace.partition)
     assert (address.workspace_id, query.filter) == (tenant.workspace.id, wanted)
 
 
@@ -248,7 +250,7 @@ async def test_rows_of_a_generation_that_is_not_live_are_never_shown(world: Worl
     sparse = FakeKeywordIndex(world.units, world.index)
     row = next(iter(kept(world).values()))
     stray = row.model_copy(update={"chunk_id": new_id(), "generation": 2})
-    [partition] = [rows for (name, _), rows in world.index.partitions.items() if name == KEYWORD_COLLECTION]
+    [partition] = [rows for (name, _), rows in world.index.partitions.items() if name == KEYWORDS]
     partition[stray.chunk_id] = stray
     request = asking(tenant, "lighthouses", mode=SearchMode.KEYWORD, limit=50)
     found = await searches(world, sparse).search(tenant.principal, request)

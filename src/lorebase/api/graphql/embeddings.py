@@ -18,6 +18,8 @@ from lorebase.api.graphql.pagination import Connection, Paging, connection
 from lorebase.api.graphql.reindex_gates import ReindexGate
 from lorebase.core.ids import NO_WORKSPACE
 from lorebase.schemas import embeddings as values
+from lorebase.schemas.analysers import ListedAnalyser, analyser_name
+from lorebase.schemas.workspaces import ApiScope
 
 
 @strawberry.type(description="A model that turns text into vectors.")
@@ -58,8 +60,8 @@ class EmbeddingModel(Node, Timestamped):
 
 @strawberry.type(
     description=(
-        "The vectors of a knowledge base for one model version. Searches use the active index; "
-        "a reindex builds the next one beside it."
+        "What searches read of a knowledge base: vectors of one model version, words of one analyser. "
+        "Searches use the active index; a reindex builds the next one beside it."
     )
 )
 class EmbeddingIndex(Node, Timestamped):
@@ -67,6 +69,7 @@ class EmbeddingIndex(Node, Timestamped):
 
     id: strawberry.ID = identifier()
     activated_at: datetime | None = strawberry.field(description="When searches began to use it.")
+    analyser: str = strawberry.field(description="Version of the keyword analyser, such as `kw1`.")
     chunk_count: int = strawberry.field(description="Vectors written.")
     completed_at: datetime | None = strawberry.field(
         description="When it was verified to hold every document; from then on it can be activated."
@@ -81,6 +84,7 @@ class EmbeddingIndex(Node, Timestamped):
         return cls(
             id=global_id("EmbeddingIndex", value.workspace_id, value.id),
             activated_at=value.activated_at,
+            analyser=analyser_name(value.analyser_version),
             chunk_count=value.chunk_count,
             completed_at=value.completed_at,
             created_at=value.created_at,
@@ -108,9 +112,41 @@ class EmbeddingIndex(Node, Timestamped):
         return ReindexGate.from_value(found) if found else None
 
 
+@strawberry.type(
+    description="A version of the keyword analyser: how texts and queries become the words of a search."
+)
+class KeywordAnalyser:
+    """A version as clients see it; shared by all workspaces."""
+
+    deprecated_at: datetime | None = strawberry.field(description="When no new index may choose it any more.")
+    description: str = strawberry.field(description="What it does.")
+    is_default: bool = strawberry.field(description="Whether new knowledge bases use it.")
+    name: str = strawberry.field(description="Name for `ReindexKnowledgeBaseInput.analyser`, such as `kw2`.")
+
+    @classmethod
+    def from_value(cls, value: ListedAnalyser) -> Self:
+        """Shows a version that operators have added."""
+        known = value.registered
+        return cls(
+            deprecated_at=known.deprecated_at if known else None,
+            description=value.description,
+            is_default=known is not None and known.is_default,
+            name=value.name,
+        )
+
+
 @strawberry.type
 class EmbeddingQueries:
-    """Reads of models."""
+    """Reads of models and analysers."""
+
+    @computed(
+        "Keyword analysers that indexes can use, oldest first; operators add them, at most 100.",
+        scopes=[ApiScope.READ],
+    )
+    async def keyword_analysers(self, info: Info) -> list[KeywordAnalyser]:
+        """Those that are registered."""
+        found = await info.context.services.embeddings.analysers(info.context.principal)
+        return [KeywordAnalyser.from_value(each) for each in found]
 
     @connection("Models that knowledge bases can use.")
     async def embedding_models(self, info: Info, paging: Paging) -> Connection[EmbeddingModel]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import strawberry
 
 from lorebase.api.graphql.context import Info
@@ -17,10 +19,15 @@ from lorebase.schemas.workspaces import ApiScope, Principal
 
 @strawberry.input(description="Input of `reindexKnowledgeBase`.")
 class ReindexKnowledgeBaseInput(MutationInput):
-    """What to embed again, and with which model."""
+    """What to build again, and with which model and analyser."""
 
+    analyser: str | None = strawberry.field(
+        description="Keyword analyser, such as `kw2`; when absent that of the active index.", default=None
+    )
     activate_on_success: bool = strawberry.field(description="Whether to switch automatically.", default=True)
-    embedding_model_id: strawberry.ID = strawberry.field(description="Model version.")
+    embedding_model_id: strawberry.ID | None = strawberry.field(
+        description="Model version; when absent that of the active index.", default=None
+    )
     gate: ReindexGateInput | None = strawberry.field(
         description="Measure before switching, and stay on the old index when the new one is worse.",
         default=None,
@@ -31,11 +38,16 @@ class ReindexKnowledgeBaseInput(MutationInput):
         """What is asked of the service."""
         return ReindexKnowledgeBase(
             id=read_id(principal, self.id, "KnowledgeBase"),
-            embedding_model_id=read_id(principal, self.embedding_model_id, "EmbeddingModel"),
+            embedding_model_id=self._model(principal),
+            analyser=self.analyser,
             activate_on_success=self.activate_on_success,
             gate=self.gate.value(principal) if self.gate else None,
             idempotency_key=self.idempotency_key,
         )
+
+    def _model(self, principal: Principal) -> UUID | None:
+        given = self.embedding_model_id
+        return read_id(principal, given, "EmbeddingModel") if given is not None else None
 
 
 @strawberry.type(
@@ -89,7 +101,10 @@ class DeleteEmbeddingIndexPayload(Payload):
 class IndexMutations:
     """Mutations of indexes."""
 
-    @mutation("Builds an index with another model version and switches to it when complete.", ApiScope.ADMIN)
+    @mutation(
+        "Builds an index with another model version or analyser and switches to it when complete.",
+        ApiScope.ADMIN,
+    )
     async def reindex_knowledge_base(
         self, info: Info, given: Input[ReindexKnowledgeBaseInput]
     ) -> ReindexKnowledgeBasePayload:
@@ -108,7 +123,10 @@ class IndexMutations:
         switched = await indexes.activate(principal, index_id, given.idempotency_key)
         return ActivateIndexPayload(knowledge_base=KnowledgeBase.from_value(switched))
 
-    @mutation("Gives up an index that searches do not use, and removes its vectors.", ApiScope.ADMIN)
+    @mutation(
+        "Gives up an index that searches do not use, and removes the vectors and words that only it has.",
+        ApiScope.ADMIN,
+    )
     async def delete_embedding_index(
         self, info: Info, given: Input[DeleteEmbeddingIndexInput]
     ) -> DeleteEmbeddingIndexPayload:

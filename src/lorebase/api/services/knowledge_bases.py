@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from lorebase.schemas.analysers import ListedAnalyser
 from lorebase.schemas.documents import DeletedKnowledgeBase
 from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, ReindexKnowledgeBase
 from lorebase.schemas.filters import DocumentFilter
@@ -81,7 +82,11 @@ class KnowledgeBases(Protocol):
 
 
 class Embeddings(Protocol):
-    """Embedding models and indexes."""
+    """Embedding models, keyword analysers and indexes."""
+
+    async def analysers(self, principal: Principal, /) -> Sequence[ListedAnalyser]:
+        """Those that are registered."""
+        ...
 
     async def models(self, principal: Principal, page: PageRequest, /) -> Page[EmbeddingModel]:
         """Models, newest first."""

@@ -113,10 +113,20 @@ class SqlEmbeddingRepository:
         return await read_page(self._database, statement, keyset, page, index_of)
 
     async def commit_document(
-        self, index_id: UUID, document_id: UUID, generation: int, chunk_count: int
+        self,
+        index_id: UUID,
+        document_id: UUID,
+        generation: int,
+        chunk_count: int,
+        posting_count: int | None = None,
     ) -> None:
         """Records that the index holds exactly this generation of the document."""
-        held = {"generation": generation, "chunk_count": chunk_count, "committed_at": CLOCK}
+        held = {
+            "generation": generation,
+            "chunk_count": chunk_count,
+            "posting_count": posting_count,
+            "committed_at": CLOCK,
+        }
         new = insert(index_documents).values(
             workspace_id=self._workspace_id, index_id=index_id, document_id=document_id, **held
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, func, insert, select, update
 
 from lorebase.core.errors import Conflict, ErrorCode, NotFound
 from lorebase.models.documents import documents
@@ -15,8 +15,8 @@ from lorebase.models.knowledge_bases import knowledge_bases
 from lorebase.repositories.sql.connection import SqlConnection
 from lorebase.repositories.sql.document_rows import IS_THERE
 from lorebase.repositories.sql.index_rows import INDEXES, KEPT, index_of
-from lorebase.repositories.sql.values import CLOCK
-from lorebase.schemas.embeddings import EmbeddingIndex, NewIndex, RetiredIndex
+from lorebase.repositories.sql.values import CLOCK, build, columns_of
+from lorebase.schemas.embeddings import EmbeddingIndex, HeldDocument, NewIndex, RetiredIndex
 
 _HOLDS_LIVE = and_(
     index_documents.c.document_id == documents.c.id,
@@ -39,6 +39,7 @@ class SqlIndexRepository:
     async def add(self, index: NewIndex) -> EmbeddingIndex:
         """Adds an index that holds nothing yet."""
         await self._lock(index.knowledge_base_id)
+        await self._refuse_what_is_being_removed(index)
         new = insert(embedding_indexes).values(
             workspace_id=self._workspace_id,
             completed_at=None,
@@ -49,8 +50,23 @@ class SqlIndexRepository:
         try:
             await self._database.change(new)
         except Conflict as error:
-            raise Conflict("The knowledge base has an index of this model already.") from error
+            message = "The knowledge base has an index of this model and analyser already."
+            raise Conflict(message) from error
         return await self.get(index.id)
+
+    async def _refuse_what_is_being_removed(self, index: NewIndex) -> None:
+        """What only retired indexes use is about to go, and would take rows of the new one with it."""
+        for column, wanted in (
+            (embedding_indexes.c.model_id, index.model_id),
+            (embedding_indexes.c.analyser_version, index.analyser_version),
+        ):
+            same = select(func.bool_and(~KEPT)).where(
+                embedding_indexes.c.knowledge_base_id == index.knowledge_base_id, column == wanted
+            )
+            row = await self._database.first(same)
+            if row is not None and row[0]:
+                message = "What an index of this kind held is still being removed: try again later."
+                raise Conflict(message, code=ErrorCode.WRONG_STATE)
 
     async def get(self, index_id: UUID, *, change: bool = False) -> EmbeddingIndex:
         """One that is not retired, or NotFound."""
@@ -77,12 +93,10 @@ class SqlIndexRepository:
         statement = _live_documents(index_id).where(~held).order_by(documents.c.id).limit(limit)
         return [row.id for row in await self._database.rows(statement)]
 
-    async def held_documents(
-        self, index_id: UUID, after: UUID | None, limit: int
-    ) -> Sequence[tuple[UUID, int, int]]:
-        """The next live documents by id with the generation and the number of passages it holds of each."""
+    async def held_documents(self, index_id: UUID, after: UUID | None, limit: int) -> Sequence[HeldDocument]:
+        """The next live documents by id, as far as it holds their live generation."""
         statement = (
-            select(documents.c.id, index_documents.c.generation, index_documents.c.chunk_count)
+            select(*columns_of(index_documents, HeldDocument))
             .join(index_documents, _HOLDS_LIVE)
             .where(index_documents.c.index_id == index_id, IS_THERE)
             .order_by(documents.c.id)
@@ -91,7 +105,7 @@ class SqlIndexRepository:
         if after is not None:
             statement = statement.where(documents.c.id > after)
         rows = await self._database.rows(statement)
-        return [(row.id, row.generation, row.chunk_count) for row in rows]
+        return [build(HeldDocument, row) for row in rows]
 
     async def forget_document(self, index_id: UUID, document_id: UUID, generation: int) -> None:
         """Forgets that it holds this generation of a document."""
@@ -131,13 +145,18 @@ class SqlIndexRepository:
             raise Conflict("Searches use the index: activate another first.", code=ErrorCode.WRONG_STATE)
         await self._change(index_id, retired_at=CLOCK)
 
-    async def retired(self, index_id: UUID) -> RetiredIndex | None:
-        """One that was retired and is not removed yet."""
+    async def retired(self, index_id: UUID, *, change: bool = False) -> RetiredIndex | None:
+        """One that was retired and is not removed yet; `change` waits for those that hold the set."""
+        if change:
+            base = select(embedding_indexes.c.knowledge_base_id).where(embedding_indexes.c.id == index_id)
+            one = select(knowledge_bases.c.id).where(knowledge_bases.c.id == base.scalar_subquery())
+            await self._database.first(one.with_for_update(key_share=True))
         statement = (
             select(
                 embedding_indexes.c.id,
                 embedding_indexes.c.knowledge_base_id,
-                embedding_models.c.collection,
+                _unless_shared(embedding_models.c.collection, "model_id"),
+                _unless_shared(embedding_indexes.c.analyser_version, "analyser_version"),
                 embedding_indexes.c.activated_at.is_not(None).label("was_active"),
                 embedding_indexes.c.retired_at,
             )
@@ -158,6 +177,17 @@ class SqlIndexRepository:
     async def _change(self, index_id: UUID, **values: float | ColumnElement[Any]) -> None:
         one = update(embedding_indexes).where(embedding_indexes.c.id == index_id)
         await self._database.change(one.values({**values, "updated_at": CLOCK}))
+
+
+def _unless_shared(column: ColumnElement[Any], shared: str) -> ColumnElement[Any]:
+    """The column, or null when another index of the knowledge base has the same `shared`."""
+    other = embedding_indexes.alias()
+    same = exists().where(
+        other.c.knowledge_base_id == embedding_indexes.c.knowledge_base_id,
+        other.c[shared] == embedding_indexes.c[shared],
+        other.c.id != embedding_indexes.c.id,
+    )
+    return case((same.correlate(embedding_indexes), None), else_=column).label(column.key)
 
 
 def _live_documents(index_id: UUID) -> Select[Any]:

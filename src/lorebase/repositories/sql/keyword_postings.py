@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, delete, text
+from sqlalchemy import Row, TextClause, delete, func, select, text
 
 from lorebase.core.errors import ErrorCode, Transient, Unavailable
 from lorebase.models.chunks import keyword_postings
 from lorebase.repositories.database_errors import STATEMENT_CANCELLED
 from lorebase.repositories.sql.connection import Parameters, SqlConnection
 from lorebase.repositories.sql.document_rows import lock_document
+from lorebase.repositories.sql.values import is_one_of
 from lorebase.schemas.search import KeywordPosting, KeywordQuery, KeywordStatistics, ScoredChunk
 
 _BATCH = 20_000
@@ -32,12 +33,20 @@ _INSERT = text(
 )
 
 # idf = ln(1 + (N - df + .5) / (df + .5)) = ln((N + 1) / (df + .5)) counts over the whole workspace; only then
-# is the search narrowed. N is the number of passages in active indexes, at least df. Materialised, so that
-# postings are read once and a logarithm is taken once a term, not once a posting.
+# is the search narrowed. N is the number of passages whose words this version made, at least df: indexes of a
+# knowledge base share them, so that the fullest counts. Materialised, so that postings are read once and a
+# logarithm is taken once a term, not once a posting.
 _PASSAGES = """
-        SELECT coalesce(sum(index_documents.chunk_count), 0) AS total
-        FROM knowledge_bases
-        JOIN index_documents ON index_documents.index_id = knowledge_bases.active_index_id
+        SELECT coalesce(sum(fullest.passages), 0) AS total FROM (
+            SELECT DISTINCT ON (held.knowledge_base_id) held.passages FROM (
+                SELECT embedding_indexes.knowledge_base_id, sum(index_documents.chunk_count) AS passages
+                FROM embedding_indexes
+                JOIN index_documents ON index_documents.index_id = embedding_indexes.id
+                WHERE embedding_indexes.analyser_version = :analyser_version
+                GROUP BY embedding_indexes.knowledge_base_id, embedding_indexes.id
+            ) AS held
+            ORDER BY held.knowledge_base_id, held.passages DESC
+        ) AS fullest
 """
 _SEARCH = """
     WITH matched AS MATERIALIZED (
@@ -81,6 +90,20 @@ _STATISTICS = text(
     """
 )
 
+_REMOVE_VERSION = text(
+    """
+    WITH next AS MATERIALIZED (
+        SELECT id FROM documents
+        WHERE knowledge_base_id = :knowledge_base_id AND id > :after ORDER BY id LIMIT :limit FOR UPDATE
+    ), gone AS (
+        DELETE FROM keyword_postings USING next
+        WHERE keyword_postings.document_id = next.id AND analyser_version = :analyser_version
+    )
+    SELECT id FROM next ORDER BY id DESC LIMIT 1
+    """
+)
+_NO_DOCUMENT = UUID(int=0)
+
 
 class SqlKeywordPostings:
     """See ports/keyword_index.py."""
@@ -119,6 +142,29 @@ class SqlKeywordPostings:
         await self._database.change(
             delete(keyword_postings).where(keyword_postings.c.document_id == document_id)
         )
+
+    async def remove_version(
+        self, knowledge_base_id: UUID, analyser_version: int, after: UUID | None, limit: int
+    ) -> UUID | None:
+        """Removes one version's postings of the next documents by id; the last of them, None at the end."""
+        values = {
+            "knowledge_base_id": knowledge_base_id,
+            "analyser_version": analyser_version,
+            "after": after or _NO_DOCUMENT,
+            "limit": limit,
+        }
+        row = await self._database.first(_REMOVE_VERSION, values)
+        return row.id if row is not None else None
+
+    async def count(self, document_ids: Sequence[UUID], analyser_version: int) -> Mapping[UUID, int]:
+        """The number of a version's postings by document; one without any is absent."""
+        document = keyword_postings.c.document_id
+        statement = (
+            select(document, func.count().label("postings"))
+            .where(is_one_of(document, document_ids), keyword_postings.c.analyser_version == analyser_version)
+            .group_by(document)
+        )
+        return {row.document_id: row.postings for row in await self._database.rows(statement)}
 
     async def search(self, query: KeywordQuery, timeout_ms: int) -> list[ScoredChunk]:
         """The best passages by BM25, best first; Transient when the statement timeout is reached."""

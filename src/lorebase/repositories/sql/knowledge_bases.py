@@ -17,6 +17,7 @@ from lorebase.repositories.sql.pagination import TEXT, TIME, Keyset, read_page
 from lorebase.repositories.sql.search_keys import sort_key
 from lorebase.repositories.sql.statistics import read_statistics
 from lorebase.repositories.sql.values import CLOCK, build, columns_of, is_one_of
+from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.filters import DocumentFilter
 from lorebase.schemas.knowledge_bases import (
     FacetValue,
@@ -50,7 +51,9 @@ class SqlKnowledgeBaseRepository:
         self._database = database
         self._workspace_id = workspace_id
 
-    async def add(self, knowledge_base: KnowledgeBase, model_id: UUID) -> KnowledgeBase:
+    async def add(
+        self, knowledge_base: KnowledgeBase, model_id: UUID, analyser_version: int = FIRST_ANALYSER
+    ) -> KnowledgeBase:
         """Adds it with its first, active index (id `active_index_id`). Conflict when the slug is taken."""
         try:
             row = await self._database.first(
@@ -64,6 +67,7 @@ class SqlKnowledgeBaseRepository:
                 id=knowledge_base.active_index_id,
                 knowledge_base_id=knowledge_base.id,
                 model_id=model_id,
+                analyser_version=analyser_version,
                 progress=1.0,
                 activated_at=knowledge_base.created_at,
                 created_at=knowledge_base.created_at,

@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, and_, case, exists, func, literal, or_, sele
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
-from lorebase.models.chunks import chunks
+from lorebase.models.chunks import chunks, keyword_postings
 from lorebase.models.documents import blobs, documents
 from lorebase.models.embeddings import embedding_indexes, embedding_models, index_documents
 from lorebase.models.jobs import jobs
@@ -46,11 +46,20 @@ _DOCUMENTS = select(
     case((documents.c.live_generation.is_(None), 0), else_=_LIVE_CHUNKS).label("chunk_count"),
     _BUSY.label("busy"),
 )
+# One look at an index a document: counting all of its postings each time would cost more than it finds.
+_LACKS_WORDS = and_(
+    index_documents.c.posting_count.is_distinct_from(0),
+    ~exists().where(
+        keyword_postings.c.document_id == index_documents.c.document_id,
+        keyword_postings.c.analyser_version == embedding_indexes.c.analyser_version,
+    ),
+)
 _INDEXES = (
     select(
         embedding_indexes.c.id.label("index_id"),
         embedding_indexes.c.knowledge_base_id,
         embedding_models.c.collection,
+        embedding_indexes.c.analyser_version,
         (knowledge_bases.c.active_index_id == embedding_indexes.c.id).label("active"),
     )
     .join(embedding_models, embedding_models.c.id == embedding_indexes.c.model_id)
@@ -114,12 +123,17 @@ class SqlReconciliationRepository:
         return [_stored(row, held.get(row.id, {})) for row in rows]
 
     async def _held(self, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, Held]]:
-        statement = select(
-            index_documents.c.document_id,
-            index_documents.c.index_id,
-            index_documents.c.generation,
-            index_documents.c.chunk_count,
-        ).where(is_one_of(index_documents.c.document_id, ids))
+        statement = (
+            select(
+                index_documents.c.document_id,
+                index_documents.c.index_id,
+                index_documents.c.generation,
+                index_documents.c.chunk_count,
+                _LACKS_WORDS.label("lacks_words"),
+            )
+            .join(embedding_indexes, embedding_indexes.c.id == index_documents.c.index_id)
+            .where(is_one_of(index_documents.c.document_id, ids))
+        )
         held: dict[UUID, dict[UUID, Held]] = defaultdict(dict)
         for row in await self._database.rows(statement):
             held[row.document_id][row.index_id] = build(Held, row)
