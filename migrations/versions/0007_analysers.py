@@ -39,7 +39,7 @@ ALTER TABLE embedding_indexes
         UNIQUE (workspace_id, knowledge_base_id, model_id, analyser_version);
 ALTER TABLE index_documents
     ADD COLUMN posting_count integer,
-    ADD CONSTRAINT ck_index_documents_posting_count CHECK (posting_count >= 0) NOT VALID;
+    ADD CONSTRAINT ck_index_documents_posting_count CHECK (posting_count >= 0);
 """
 DOWNGRADE = """
 ALTER TABLE index_documents DROP COLUMN posting_count;

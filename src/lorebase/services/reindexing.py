@@ -158,16 +158,15 @@ class ReindexHandler:
         return group
 
     async def _write(self, build: _Build, group: Sequence[IndexContent]) -> dict[UUID, Words]:
-        """Writes the vectors that are not shared; the words by document, mirrored where that is wanted."""
+        """Writes vectors and words that are not shared; the words by document, for the commit to write."""
         if not build.shares_vectors:
             await self._writer.write_together(group, build.target, build.control)
         words: dict[UUID, Words] = {}
-        for content in group:
+        for content in () if build.shares_words else group:
             build.control.check()
-            made = await words_of(content, [build.target.index.analyser_version])
+            made = await words_of(content, versions_of([build.target]))
+            await self._mirror.write(content, made, [build.target], build.control)
             words[content.document.id] = made
-            if not build.shares_words:
-                await self._mirror.write(content, made, [build.target], build.control)
         return words
 
     async def _whole(self, build: _Build, group: Sequence[IndexContent]) -> set[UUID]:
@@ -211,7 +210,7 @@ class ReindexHandler:
                     await uow.indexes.forget_document(build.index_id, now.id, content.version.generation)
                     build.again.add(now.id)
                 elif now.id in whole:
-                    await self._commit_document(uow, build, content, words[now.id])
+                    await self._commit_document(uow, build, content, words.get(now.id))
                     committed += len(content.chunks)
             await hold_job(uow, job)
             build.done += committed
@@ -222,14 +221,15 @@ class ReindexHandler:
         return bool(committed or build.again or overtaken)
 
     async def _commit_document(
-        self, uow: UnitOfWork, build: _Build, content: IndexContent, words: Words
+        self, uow: UnitOfWork, build: _Build, content: IndexContent, words: Words | None
     ) -> None:
-        if not build.shares_words:
+        if words is not None:
             await commit_content(uow, content, words, [build.target])
             return
-        count = len(words[build.target.index.analyser_version])
+        document_id, generation = content.document.id, content.version.generation
+        shared = await uow.keywords.count([document_id], build.target.index.analyser_version)
         await uow.embeddings.commit_document(
-            build.index_id, content.document.id, content.version.generation, len(content.chunks), count
+            build.index_id, document_id, generation, len(content.chunks), shared.get(document_id, 0)
         )
 
     async def _pause(self, worked: float) -> None:

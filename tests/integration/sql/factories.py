@@ -197,7 +197,7 @@ async def add_live(
     assert await uow.documents.add(new)
     await uow.versions.add(first)
     await uow.chunks.replace(new.id, first.id, new.generation, passages)
-    await uow.embeddings.commit_document(tenant.index_id, new.id, new.generation, len(passages))
+    await uow.embeddings.commit_document(tenant.index_id, new.id, new.generation, len(passages), 0)
     assert await uow.documents.make_live(new.id, new.generation, first.id, None)
     return Live(await uow.documents.get(new.id), first, passages)
 

@@ -12,6 +12,7 @@ from lorebase.clients.process_rate_limiter import ProcessRateLimiter
 from lorebase.core.errors import NotFound, Unauthenticated
 from lorebase.core.ids import new_id
 from lorebase.core.security import Signer
+from lorebase.schemas.analysers import ListedAnalyser, RegisteredAnalyser
 from lorebase.schemas.answers import Answer, Ask, Asked, Conversation, ConversationOrder, Message
 from lorebase.schemas.documents import (
     Chunk,
@@ -56,7 +57,7 @@ from lorebase.schemas.workspaces import ApiKey, ApiScope, Membership, Principal,
 from lorebase.services.rate_limits import RateLimitService
 from lorebase.services.retrieval_profiles import RetrievalProfiles
 from tests.factories import make_settings
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import START, FakeClock
 from tests.unit.api.fake_calls import Calls, page_of, some
 from tests.unit.api.fake_evaluations import FakeEvaluations, add_evaluation
 from tests.unit.api.fake_world import TEXT, World, make_hit, make_world
@@ -197,6 +198,14 @@ class FakeEmbeddings(Fake):
     async def get_indexes(self, principal: Principal, ids: Sequence[UUID], /) -> Sequence[EmbeddingIndex]:
         self.calls.note("embeddings.get_indexes", tuple(ids))
         return some(self.world.indexes, ids)
+
+    async def analysers(self, principal: Principal, /) -> list[ListedAnalyser]:
+        self.calls.note("embeddings.analysers")
+        known = [
+            RegisteredAnalyser(version=number, is_default=number == 1, deprecated_at=None, created_at=START)
+            for number in (1, 2)
+        ]
+        return [ListedAnalyser(version=one.version, description="Words.", registered=one) for one in known]
 
     async def index_page(
         self, principal: Principal, knowledge_base_id: UUID, page: PageRequest, /

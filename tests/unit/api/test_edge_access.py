@@ -107,7 +107,7 @@ def scopes_in(directive: ConstDirectiveNode) -> list[str]:
 
 def operation_of(field: str) -> str | None:
     names = {"ask": "ask-question", "upsertDocument": "add-text-document", "search": "search"}
-    names |= {"retrievalProfiles": "list-retrieval-profiles"}
+    names |= {"retrievalProfiles": "list-retrieval-profiles", "keywordAnalysers": "list-keyword-analysers"}
     dashed = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in field)
     name = names.get(field, dashed)
     return name if any(path.stem == name for path in OPERATIONS) else None

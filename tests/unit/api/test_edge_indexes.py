@@ -43,6 +43,30 @@ async def test_a_reindex_switches_by_itself_unless_told_otherwise(edge: Edge) ->
     assert second == wanted.model_copy(update={"activate_on_success": False})
 
 
+async def test_a_reindex_may_name_an_analyser_a_model_or_both(edge: Edge) -> None:
+    base, _, model = ids(edge)
+    for given in ({"analyser": "kw2"}, {"analyser": "kw2", "embeddingModelId": model}):
+        await edge.data(read_operation("reindex-knowledge-base"), {"input": {"id": base, **given}})
+    first, second = (arguments[0] for arguments in edge.calls.named("indexes.reindex"))
+    assert (first.embedding_model_id, first.analyser) == (None, "kw2")
+    assert (second.embedding_model_id, second.analyser) == (next(iter(edge.world.models)), "kw2")
+
+
+async def test_an_index_names_its_analyser(edge: Edge) -> None:
+    base, _, _ = ids(edge)
+    (index,) = edge.world.indexes.values()
+    edge.world.indexes[index.id] = index.model_copy(update={"analyser_version": 2})
+    data = await edge.data(read_operation("list-indexes"), {"id": base})
+    assert [node["analyser"] for node in data["node"]["indexes"]["nodes"]] == ["kw2"]
+
+
+async def test_analysers_are_listed_with_the_default_of_new_knowledge_bases(edge: Edge) -> None:
+    data = await edge.data(read_operation("list-keyword-analysers"), {})
+    listed = {each["name"]: each["isDefault"] for each in data["keywordAnalysers"]}
+    assert listed == {"kw1": True, "kw2": False}
+    assert [each["description"] for each in data["keywordAnalysers"]] == ["Words."] * 2
+
+
 async def test_a_gate_reaches_the_service_with_what_may_be_lost(edge: Edge) -> None:
     base, _, model = ids(edge)
     run = add_evaluation(edge.world)

@@ -255,7 +255,7 @@ async def test_vectors_that_are_lost_while_it_builds_are_counted_and_written_aga
                 for chunk_id in gone:
                     del rows[chunk_id]
 
-    faults.at(45, lose)
+    faults.at(36, lose)
     await library.world.runner(faults).run(job.id)
     assert sum(lost) > 0
     # Lost before they were counted, they cost an attempt; afterwards they are found by the last count.

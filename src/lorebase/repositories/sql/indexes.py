@@ -97,6 +97,7 @@ class SqlIndexRepository:
         """The next live documents by id, as far as it holds their live generation."""
         statement = (
             select(*columns_of(index_documents, HeldDocument))
+            .select_from(documents)
             .join(index_documents, _HOLDS_LIVE)
             .where(index_documents.c.index_id == index_id, IS_THERE)
             .order_by(documents.c.id)
