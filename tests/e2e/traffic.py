@@ -159,13 +159,13 @@ class Traffic:
         )
         return len(node["jobs"]["nodes"])
 
-    async def wrong(self) -> Counter[str]:
-        """What vector search shows otherwise than accepted: lost, doubled, stale or deleted documents."""
+    async def wrong(self, mode: str = "VECTOR") -> Counter[str]:
+        """What one leg shows otherwise than accepted: lost, doubled, stale or deleted documents."""
         found: Counter[str] = Counter()
         names = sorted(self.expected)
         for start in range(0, len(names), BATCH):
             part = names[start : start + BATCH]
-            passages = await self._passages([self.ids[name] for name in part])
+            passages = await self._passages([self.ids[name] for name in part], mode)
             versions: dict[str, set[str]] = {}
             for name, mark in marks_of(passages):
                 versions.setdefault(name, set()).add(mark)
@@ -180,12 +180,12 @@ class Traffic:
     def _now(self, names: list[str]) -> list[tuple[str, set[str]]]:
         return [(name, {self.expected[name]}) for name in names]
 
-    async def _passages(self, ids: list[str]) -> list[Json]:
+    async def _passages(self, ids: list[str], mode: str = "VECTOR") -> list[Json]:
         hits: list[Json] = []
         after = None
         while True:
             page = await self.library.search(
-                "version of the document", "VECTOR", 100, after, filter={"document": {"id": {"in": ids}}}
+                "version of the document", mode, 100, after, filter={"document": {"id": {"in": ids}}}
             )
             hits += page["nodes"]
             after = page["pageInfo"]["endCursor"]

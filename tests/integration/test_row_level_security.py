@@ -42,7 +42,7 @@ from tests.integration.sql.factories import (
     version,
 )
 
-SHARED = {"embedding_models"}
+SHARED = {"embedding_models", "keyword_analysers"}
 NOT_BY_WORKSPACE = {"workspaces", "users", "periodic_tasks", *SHARED}
 BY_WORKSPACE = sorted(set(metadata.tables) - NOT_BY_WORKSPACE)
 SYSTEM_READS = {"jobs", "api_keys", "memberships", "workspaces", "index_documents", "periodic_tasks"}
@@ -163,7 +163,7 @@ async def test_keys_and_references_of_tenants_begin_with_the_workspace(neighbour
     constraints = await neighbours.as_owner(
         "SELECT conrelid::regclass::text AS owner, pg_get_constraintdef(oid) AS definition "
         "FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f') "
-        "AND coalesce(confrelid::regclass::text, '') NOT IN ('users', 'embedding_models')"
+        "AND coalesce(confrelid::regclass::text, '') NOT IN ('users', 'embedding_models', 'keyword_analysers')"
     )
     checked = [row["definition"] for row in constraints if row["owner"] in BY_WORKSPACE]
     assert len(checked) > 40
@@ -220,6 +220,9 @@ async def test_a_row_cannot_be_given_to_a_neighbour(neighbours: Neighbours, tabl
     [
         "DELETE FROM embedding_models",
         "UPDATE embedding_models SET name = 'x'",
+        "DELETE FROM keyword_analysers",
+        "UPDATE keyword_analysers SET chosen_at = now()",
+        "INSERT INTO keyword_analysers (version) VALUES (2)",
         "INSERT INTO users (id, email, name) VALUES (uuidv7(), 'x', 'x')",
         "DELETE FROM workspaces",
         "DELETE FROM alembic_version",
