@@ -163,7 +163,8 @@ async def test_keys_and_references_of_tenants_begin_with_the_workspace(neighbour
     constraints = await neighbours.as_owner(
         "SELECT conrelid::regclass::text AS owner, pg_get_constraintdef(oid) AS definition "
         "FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f') "
-        "AND coalesce(confrelid::regclass::text, '') NOT IN ('users', 'embedding_models', 'keyword_analysers')"
+        "AND coalesce(confrelid::regclass::text, '') "
+        "NOT IN ('users', 'embedding_models', 'keyword_analysers')"
     )
     checked = [row["definition"] for row in constraints if row["owner"] in BY_WORKSPACE]
     assert len(checked) > 40

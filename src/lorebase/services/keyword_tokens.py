@@ -130,17 +130,21 @@ def _unspaced_pattern() -> re.Pattern[str]:
 
 
 def _cluster_pairs(run: str, offset: int) -> Iterator[Word]:
-    """Pairs of characters, each with the marks that follow it; decomposed Hangul is composed first."""
+    """Pairs of characters, each with the marks that follow it, in normal form."""
     folded = unicodedata.normalize("NFKC", run)
-    if len(folded) != len(run):
-        clusters = [match.group() for match in _cluster_pattern().finditer(folded)]
-        yield Word(offset, offset + len(run), _joined_pairs(clusters), pairs=True)
-        return
     found = list(_cluster_pattern().finditer(folded))
+    parts = [unicodedata.normalize("NFKC", character) for character in run]
+    if "".join(parts) != folded:
+        # Decomposed Hangul is composed, so the pairs no longer have places of their own.
+        forms = _joined_pairs([match.group() for match in found])
+        yield Word(offset, offset + len(run), forms, pairs=True)
+        return
+    places = [offset + place for place, part in enumerate(parts) for _ in part]
     if len(found) == 1:
         yield Word(offset, offset + len(run), (folded,), pairs=True)
     for one, other in pairwise(found):
-        yield Word(offset + one.start(), offset + other.end(), (one.group() + other.group(),), pairs=True)
+        start, end = places[one.start()], places[other.end() - 1] + 1
+        yield Word(start, end, (one.group() + other.group(),), pairs=True)
 
 
 @cache

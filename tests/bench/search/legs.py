@@ -38,14 +38,19 @@ def _scored(passage_id: str, score: float) -> ScoredChunk:
 class KeywordBench:
     """Postings with the service's own terms and weights; idf as the keyword index counts it."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.analyser = KeywordAnalyser()
+    def __init__(self, dataset: Dataset, analyser: KeywordAnalyser | None = None) -> None:
+        self.analyser = analyser or KeywordAnalyser()
         self._count = len(dataset.passages)
         self._postings: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
         for passage in dataset.passages:
             counts = self.analyser.counts(f"{passage.title}\n{passage.text}", None)
             for term, weight in weights(counts).items():
                 self._postings[term].append((passage.id, weight))
+
+    @property
+    def size(self) -> float:
+        """Postings a passage."""
+        return sum(map(len, self._postings.values())) / self._count
 
     def search(self, query: str, limit: int) -> list[ScoredChunk]:
         """The best passages by BM25."""

@@ -335,6 +335,31 @@ async def test_an_upload_during_the_removal_leaves_nothing_of_the_retired_versio
     await library.check()
 
 
+@pytest.mark.parametrize("step", range(2, 20, 2))
+async def test_a_new_title_during_the_removal_leaves_nothing_of_the_retired_version(
+    library: Library, step: int
+) -> None:
+    ids = await library.fill(2)
+    built = await library.reindex(analyser="kw2", activate=False)
+    await library.world.run_all()
+    change = UpdateDocument(id=ids[1], title="Another name")
+    await library.world.documents.update(library.tenant.principal, change)
+    (job,) = [job for job in library.world.jobs_about(ids[1]) if not job.is_terminal]
+
+    async def give_up() -> None:
+        if built.subject_id in library.world.database.state.indexes:
+            await library.world.indexes.delete(library.tenant.principal, built.subject_id)
+            await library.world.runner().run_due(JobLane.INDEXES)
+
+    faults = Faults()
+    faults.at(step, give_up)
+    await library.world.runner(faults).run(job.id)
+    await give_up()
+    await library.world.run_all()
+    assert library.versions_with_words() == {1}
+    await library.check()
+
+
 async def test_a_cancelled_backfill_leaves_no_words(library: Library) -> None:
     await library.fill(2)
     job = await library.reindex(analyser="kw2")

@@ -89,6 +89,14 @@ def test_a_part_of_a_run_without_spaces_is_found_and_marked() -> None:
     assert THAI[place.start : place.end] == "เมืองหลวง"
 
 
+def test_signs_that_normal_forms_take_apart_keep_their_places() -> None:
+    text = "เขาทำงานหนัก"
+    [place] = Highlighter([KW2], "ทำงาน").highlights(text)
+    assert text[place.start : place.end] == "ทำงาน"
+    decomposed = "ท" + "\u0e4d\u0e32" + "งาน"
+    assert KW2.query_terms(decomposed) == KW2.query_terms("ทำงาน")
+
+
 def test_several_analysers_mark_what_any_of_them_finds() -> None:
     text = f"Le résumé: {THAI}."
     both = Highlighter([KW1, KW2], "resume เมืองหลวง").highlights(text)
