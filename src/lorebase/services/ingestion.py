@@ -178,8 +178,6 @@ class IngestionHandler:
             current = await _current_document(uow, job)
             await uow.versions.set_text(version.id, outcome.parsed.text)
             await uow.chunks.replace(current.id, version.id, job.generation, content.chunks)
-            # Of versions that are being removed nothing may stay: their passages are gone.
-            await uow.keywords.remove(current.id)
             await commit_content(uow, content, words, kept)
             await self._make_live(uow, job, current, outcome)
             ended = await uow.jobs.succeed(job.id, job.fence)

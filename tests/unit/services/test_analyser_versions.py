@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,7 @@ from lorebase.core.errors import BadInput, Conflict, ErrorCode, Permanent
 from lorebase.schemas.documents import UpdateDocument
 from lorebase.schemas.embeddings import ReindexKnowledgeBase
 from lorebase.schemas.events import JobProgressedEvent
-from lorebase.schemas.jobs import JobLane, JobStatus
+from lorebase.schemas.jobs import JobKind, JobLane, JobStatus
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase
 from lorebase.schemas.reconciliation import DriftKind
 from lorebase.schemas.search import SearchMode
@@ -335,28 +336,106 @@ async def test_an_upload_during_the_removal_leaves_nothing_of_the_retired_versio
     await library.check()
 
 
-@pytest.mark.parametrize("step", range(2, 20, 2))
-async def test_a_new_title_during_the_removal_leaves_nothing_of_the_retired_version(
-    library: Library, step: int
+@pytest.mark.parametrize("removal_step", range(3, 12, 2))
+@pytest.mark.parametrize("writer_step", [4, 7, 10, 13, 16])
+@pytest.mark.parametrize("kind", [JobKind.SYNC_METADATA, JobKind.INGEST])
+async def test_a_writer_that_knew_the_retired_index_brings_none_of_its_words_back(
+    library: Library, kind: JobKind, writer_step: int, removal_step: int
 ) -> None:
+    """The writer stops, the index is retired, its removal stops, the writer ends, then the removal."""
     ids = await library.fill(2)
     built = await library.reindex(analyser="kw2", activate=False)
     await library.world.run_all()
-    change = UpdateDocument(id=ids[1], title="Another name")
-    await library.world.documents.update(library.tenant.principal, change)
+    if kind is JobKind.INGEST:
+        await library.add("1", "Other words. " * 30)
+    else:
+        change = UpdateDocument(id=ids[1], title="Another name")
+        await library.world.documents.update(library.tenant.principal, change)
     (job,) = [job for job in library.world.jobs_about(ids[1]) if not job.is_terminal]
+    stopped, goes_on = asyncio.Event(), asyncio.Event()
 
-    async def give_up() -> None:
-        if built.subject_id in library.world.database.state.indexes:
-            await library.world.indexes.delete(library.tenant.principal, built.subject_id)
-            await library.world.runner().run_due(JobLane.INDEXES)
+    async def stop() -> None:
+        stopped.set()
+        await goes_on.wait()
 
     faults = Faults()
-    faults.at(step, give_up)
-    await library.world.runner(faults).run(job.id)
-    await give_up()
+    faults.at(writer_step, stop)
+    writer = asyncio.create_task(library.world.runner(faults).run(job.id))
+    ended = asyncio.create_task(stopped.wait())
+    await asyncio.wait([writer, ended], return_when=asyncio.FIRST_COMPLETED)
+    ended.cancel()
+
+    async def let_the_writer_end() -> None:
+        goes_on.set()
+        await writer
+
+    deleted = await library.world.indexes.delete(library.tenant.principal, built.subject_id)
+    meanwhile = Faults()
+    meanwhile.at(removal_step, let_the_writer_end)
+    await library.world.runner(meanwhile).run(deleted.job.id)
+    await let_the_writer_end()
+    library.world.clock.advance(library.world.settings.job_lease_seconds + 60)
     await library.world.run_all()
     assert library.versions_with_words() == {1}
+    await library.check()
+
+
+@pytest.mark.parametrize("step", range(2, 14))
+async def test_two_removals_at_once_leave_nothing_that_both_had(library: Library, step: int) -> None:
+    await library.fill(1)
+    first = library.active_id
+    second = (await library.reindex(analyser="kw2")).subject_id
+    await library.world.run_all()
+    last = await library.reindex(model=library.shorter)
+    await library.world.run_all()
+    principal = library.tenant.principal
+    jobs = [(await library.world.indexes.delete(principal, index_id)).job for index_id in (first, second)]
+    library.world.clock.advance(library.world.settings.request_timeout_seconds)
+    faults = Faults()
+
+    async def run_the_other() -> None:
+        await library.world.runner().run(jobs[1].id)
+
+    faults.at(step, run_the_other)
+    await library.world.runner(faults).run(jobs[0].id)
+    await library.world.run_all()
+    assert [library.world.job(job.id).status for job in jobs] == [JobStatus.SUCCEEDED] * 2
+    assert library.world.database.state.indexes.keys() == {last.subject_id}
+    assert (await rows_by_collection(library)).keys() == {library.shorter.collection}
+    assert library.versions_with_words() == {2}
+
+
+async def test_shared_vectors_that_miss_are_written_again_before_the_switch(library: Library) -> None:
+    ids = await library.fill(3)
+    [index] = await library.indexes()
+    for (collection, _), rows in library.world.index.partitions.items():
+        if collection == index.model.collection:
+            for chunk_id in [row.chunk_id for row in rows.values() if row.document_id == ids[1]]:
+                del rows[chunk_id]
+    job = await library.reindex(analyser="kw2")
+    await library.world.run_all()
+    assert library.world.job(job.id).status is JobStatus.SUCCEEDED
+    await library.check()
+
+
+async def test_shared_words_that_go_missing_are_written_again_before_the_switch(library: Library) -> None:
+    ids = await library.fill(3)
+    job = await library.reindex(model=library.shorter)
+    faults = Faults()
+    lost: list[UUID] = []
+
+    async def lose() -> None:
+        committed = (job.subject_id, ids[0]) in library.world.database.state.index_documents
+        if committed and not lost:
+            lost.append(ids[0])
+            del library.world.database.state.postings[ids[0], 1]
+
+    for step in range(1, 80):
+        faults.at(step, lose)
+    await library.world.runner(faults).run(job.id)
+    await library.world.run_all()
+    assert lost == [ids[0]]
+    assert library.world.job(job.id).status is JobStatus.SUCCEEDED
     await library.check()
 
 
