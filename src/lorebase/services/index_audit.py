@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from lorebase.ports.chunk_index import ChunkIndex
@@ -22,33 +23,31 @@ class IndexAudit:
     async def is_sound(self, target: IndexTarget, control: JobControl) -> bool:
         """Whether the vector store holds every passage that is on record, counted with strong consistency.
 
-        A document that lacks passages is struck off the record, so that it is written again. Passages too
-        many are no fault: somebody is writing them, or reconciliation removes them.
+        Each document is counted, since passages too many of one would hide that another lacks some. A
+        document that lacks passages is struck off the record, so that it is written again. Passages too many
+        are no fault: somebody is writing them, or reconciliation removes them.
         """
-        base = target.index.knowledge_base_id
-        async with self._units.for_workspace(target.address.workspace_id) as uow:
-            recorded = (await uow.indexes.get(target.index.id)).chunk_count
-        if await self._index.count_all(target.address, base) == recorded:
-            return True
-        return await self._every_document_is_there(target, control)
-
-    async def _every_document_is_there(self, target: IndexTarget, control: JobControl) -> bool:
         after: UUID | None = None
         sound = True
         while True:
             async with self._units.for_workspace(target.address.workspace_id) as uow:
                 page = await uow.indexes.held_documents(target.index.id, after, _PAGE)
-            for document_id, generation, recorded in page:
-                control.check()
-                found = await self._index.count(target.address, document_id, generation=generation)
-                if found < recorded:
-                    sound = False
-                    await self._strike_off(target, document_id, generation)
+            control.check()
+            found = await self._index.count_each(target.address, [document_id for document_id, _, _ in page])
+            lacking = [
+                (document_id, generation)
+                for document_id, generation, recorded in page
+                if found.get(document_id, {}).get(generation, 0) < recorded
+            ]
+            if lacking:
+                sound = False
+                await self._strike_off(target, lacking)
             if len(page) < _PAGE:
                 return sound
             after = page[-1][0]
 
-    async def _strike_off(self, target: IndexTarget, document_id: UUID, generation: int) -> None:
+    async def _strike_off(self, target: IndexTarget, lacking: Sequence[tuple[UUID, int]]) -> None:
         async with self._units.for_workspace(target.address.workspace_id) as uow:
-            await uow.indexes.forget_document(target.index.id, document_id, generation)
+            for document_id, generation in lacking:
+                await uow.indexes.forget_document(target.index.id, document_id, generation)
             await uow.commit()
