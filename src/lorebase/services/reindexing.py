@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from lorebase.core.config import Settings
-from lorebase.core.errors import ErrorCode, LeaseLost, Transient, Unavailable
+from lorebase.core.errors import LeaseLost
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.clock import Clock
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -16,12 +16,13 @@ from lorebase.schemas.jobs import Job, JobError, JobStage
 from lorebase.services.embeddings import CachedEmbedder
 from lorebase.services.evaluation_measurement import EvaluationMeasurement, hold_job
 from lorebase.services.index_audit import IndexAudit
-from lorebase.services.index_content import IndexContent
+from lorebase.services.index_content import IndexContent, not_whole
 from lorebase.services.index_gate import IndexGate
 from lorebase.services.index_jobs import activates, gate_of, give_up_index
 from lorebase.services.index_writer import IndexTarget, IndexWriter, targets_of
 from lorebase.services.job_control import JobControl
 from lorebase.services.live_contents import live_content, locked_if_live, says_the_same
+from lorebase.services.reindex_progress import ReindexProgress
 from lorebase.services.stale_vectors import StaleVectors
 
 _GROUP_DOCUMENTS = 32
@@ -29,17 +30,16 @@ _GROUP_DOCUMENTS = 32
 
 @dataclass(slots=True)
 class _Build:
-    """One run of a reindex. `wanted` is what the active index held when it began: the end may lie beyond.
+    """One run of a reindex. `again` are documents that changed while they were written.
 
-    `again` are documents that changed while they were written. A synchronisation may have recorded its newer
-    rows, which ours then overwrote: so they are written again whatever is on record.
+    A synchronisation may have recorded its newer rows, which ours then overwrote: so they are written again
+    whatever is on record.
     """
 
     job: Job
     control: JobControl
     target: IndexTarget
-    wanted: int
-    done: int = 0
+    progress: ReindexProgress
     again: set[UUID] = field(default_factory=set)
 
     @property
@@ -50,12 +50,8 @@ class _Build:
     def knowledge_base_id(self) -> UUID:
         return self.target.index.knowledge_base_id
 
-    @property
-    def share(self) -> float:
-        return self.done / self.wanted if 0 < self.done < self.wanted else float(self.done > 0)
-
     async def tell(self, stage: JobStage) -> None:
-        await self.control.progress(stage, self.done, max(self.wanted, self.done))
+        await self.control.progress(stage, self.progress.completed, self.progress.total)
 
 
 class ReindexHandler:
@@ -109,7 +105,9 @@ class ReindexHandler:
             index = await uow.indexes.get(job.subject_id)
             targets = await targets_of(uow, index.knowledge_base_id)
         target = next(target for target in targets if target.index.id == index.id)
-        return _Build(job, control, target, targets[0].index.chunk_count, index.chunk_count)
+        progress = ReindexProgress(index.id, index.progress)
+        progress.note(index.chunk_count, targets[0].index.chunk_count)
+        return _Build(job, control, target, progress)
 
     async def _fill(self, build: _Build) -> None:
         while True:
@@ -119,10 +117,10 @@ class ReindexHandler:
             if not group:
                 return
             await self._writer.write_together(group, build.target, build.control)
-            whole = await self._whole(build, group)
+            # Documents that are not whole are being replaced by somebody, or are written again.
+            whole = await self._writer.whole(group, build.target)
             if not await self._commit(build, group, whole):
-                message = "The vector store does not hold what was written."
-                raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
+                raise not_whole()
             await self._pause(self._clock.monotonic() - started)
 
     async def _next_group(self, build: _Build) -> list[IndexContent]:
@@ -140,25 +138,14 @@ class ReindexHandler:
                     passages += len(content.chunks)
                 if passages >= self._settings.embedding_batch_size:
                     break
+            if not group:
+                await build.progress.read(uow, build.knowledge_base_id)
         return group
-
-    async def _whole(self, build: _Build, group: Sequence[IndexContent]) -> set[UUID]:
-        """Documents whose passages are all there. Others are being replaced by somebody, or written again."""
-        whole: set[UUID] = set()
-        for content in group:
-            try:
-                await self._writer.verify(content, [build.target])
-            except Unavailable:
-                raise
-            except Transient:
-                continue
-            whole.add(content.document.id)
-        return whole
 
     async def _commit(self, build: _Build, group: Sequence[IndexContent], whole: Collection[UUID]) -> bool:
         """Records what is whole; one that has changed meanwhile stays missing. Whether it got on."""
         overtaken: list[UUID] = []
-        committed = 0
+        committed = False
         job = build.job
         async with self._units.for_workspace(job.workspace_id) as uow:
             knowledge_base = await uow.knowledge_bases.get(build.knowledge_base_id)
@@ -175,14 +162,14 @@ class ReindexHandler:
                     await uow.embeddings.commit_document(
                         build.index_id, now.id, content.version.generation, count
                     )
-                    committed += count
+                    committed = True
             await hold_job(uow, job)
-            build.done += committed
-            await uow.indexes.note_progress(build.index_id, build.share)
+            await build.progress.read(uow, build.knowledge_base_id)
+            await uow.indexes.note_progress(build.index_id, build.progress.share)
             await uow.commit()
         for document_id in overtaken:
             await self._stale.remove(job.workspace_id, build.knowledge_base_id, document_id)
-        return bool(committed or build.again or overtaken)
+        return committed or bool(build.again or overtaken)
 
     async def _pause(self, worked: float) -> None:
         """Leaves the models and the stores to others for a part of the time."""
@@ -196,22 +183,26 @@ class ReindexHandler:
         """
         job, gate = build.job, gate_of(build.job)
         async with self._units.for_workspace(job.workspace_id) as uow:
-            await uow.indexes.get(build.index_id, change=True)
+            index = await uow.indexes.get(build.index_id, change=True)
             if await uow.indexes.missing_documents(build.index_id, 1):
                 return None
             await uow.indexes.complete(build.index_id)
+            build.progress.end(index.chunk_count)
             if gate is None:
-                ended = await _switched(uow, job)
+                ended = await _switched(uow, job, build.progress)
             else:
                 await hold_job(uow, job)
             await uow.commit()
-        return ended if gate is None else await self._gate.decide(job, build.control, gate)
+        if gate is None:
+            return ended
+        await build.tell(JobStage.INDEX)
+        return await self._gate.decide(job, build.control, gate)
 
 
-async def _switched(uow: UnitOfWork, job: Job) -> Job:
+async def _switched(uow: UnitOfWork, job: Job, progress: ReindexProgress) -> Job:
     if activates(job):
         await uow.indexes.activate(job.subject_id)
-    ended = await uow.jobs.succeed(job.id, job.fence)
+    ended = await uow.jobs.succeed(job.id, job.fence, progress.at(JobStage.INDEX))
     if ended is None:
         raise LeaseLost("Another worker has the job.")
     return ended
