@@ -44,6 +44,7 @@ class FakeEventStream:
         floor: int = 0,
         resumes: bool = False,
     ) -> int:
+        await self.before_append(name)
         self._refuse_when_down()
         if resumes and str(name) not in self._streams:
             return 0
@@ -59,7 +60,14 @@ class FakeEventStream:
             stream.events.append(stored)
         del stream.events[: -self._max_events]
         self._wake()
+        await self.after_append(name)
         return stream.sequence
+
+    async def before_append(self, name: StreamName) -> None:
+        """For subclasses: what a store does, or a network, before it takes events."""
+
+    async def after_append(self, name: StreamName) -> None:
+        """For subclasses: what comes between the write and its answer."""
 
     async def read(
         self, name: StreamName, after: StreamPosition | None, limit: int = 100
