@@ -167,8 +167,8 @@ class EventStreamContract:
 
     async def test_a_follower_may_look_at_the_clock_while_nothing_happens(self, streams: EventStream) -> None:
         async with asyncio.timeout(DEADLINE_SECONDS), aclosing(streams.follow(a_stream())) as turns:
-            assert await anext(turns)
-            while await anext(turns):
+            assert (await anext(turns)).grown
+            while (await anext(turns)).grown:
                 pass
 
     async def test_growth_while_a_follower_is_busy_is_told_when_it_comes_back(
@@ -176,12 +176,24 @@ class EventStreamContract:
     ) -> None:
         name = a_stream()
         async with asyncio.timeout(DEADLINE_SECONDS), aclosing(streams.follow(name)) as turns:
-            assert await anext(turns)
-            while await anext(turns):
+            assert (await anext(turns)).grown
+            while (await anext(turns)).grown:
                 pass
             await streams.append(name, [delta(0)])
-            while not await anext(turns):
+            while not (await anext(turns)).grown:
                 pass
+
+    async def test_what_a_turn_brings_is_what_comes_after_its_position(self, streams: EventStream) -> None:
+        name, brought = a_stream(), 0
+        await streams.append(name, [delta(0)])
+        async with asyncio.timeout(DEADLINE_SECONDS), aclosing(streams.follow(name)) as turns:
+            while brought < 5:
+                await streams.append(name, [delta(1), delta(2)])
+                turn = await anext(turns)
+                if turn.events:
+                    after = await read(streams, name, turn.after)
+                    assert list(turn.events) == after[: len(turn.events)]
+                    brought += 1
 
     async def test_what_was_appended_before_a_reading_is_in_it_whoever_else_reads(
         self, streams: EventStream

@@ -54,7 +54,7 @@ class StreamService:
         self._access = AccessService(units=units, clock=clock)
         self._doubt_seconds = doubt_seconds
 
-    async def job_events(
+    def job_events(
         self, principal: Principal, job_id: UUID, after: StreamPosition | None
     ) -> AsyncGenerator[StoredEvent]:
         """Events of a job after the position (from the start when None), then live, to its end. NotFound.
@@ -63,52 +63,41 @@ class StreamService:
         StreamReset and its terminal event.
         """
         require(principal, ApiScope.READ)
-        subject = JobSubject(self._units, principal.workspace_id, job_id)
-        await subject.end()
-        reader = StreamReader(subject, self._streams, self._clock, after, replay_last=True)
-        async with aclosing(self._follow(principal, subject, reader)) as events:
-            async for event in events:
-                yield event
+        return self._follow(principal, JobSubject(self._units, principal.workspace_id, job_id), after)
 
-    async def answer_events(
+    def answer_events(
         self, principal: Principal, answer_id: UUID, after: StreamPosition | None
     ) -> AsyncGenerator[StoredEvent]:
         """Events of an answer, as `job_events`; deltas that waited together come as one."""
         require(principal, ApiScope.ASK)
-        subject = AnswerSubject(self._units, principal.workspace_id, answer_id)
-        await subject.end()
-        reader = StreamReader(subject, self._streams, self._clock, after, replay_last=True)
-        async with aclosing(self._follow(principal, subject, reader)) as events:
-            async for event in events:
-                yield event
+        return self._follow(principal, AnswerSubject(self._units, principal.workspace_id, answer_id), after)
 
-    async def workspace_job_events(
+    def workspace_job_events(
         self, principal: Principal, after: StreamPosition | None, condition: JobFilter | None
     ) -> AsyncGenerator[StoredEvent]:
         """Events of all jobs that match, without end; only new ones when `after` is None."""
         require(principal, ApiScope.READ)
-        subject = WorkspaceSubject(principal.workspace_id)
-        reader = StreamReader(subject, self._streams, self._clock, after, replay_last=False)
-        if after is None:
-            await reader.skip_to_end()
-        async with aclosing(self._follow(principal, subject, reader)) as events:
-            async for event in events:
-                job = getattr(event.event, "job", None)
-                if job is None or matches(job, condition):
-                    yield event
+        events = self._follow(principal, WorkspaceSubject(principal.workspace_id), after)
+        return events if condition is None else _matching(events, condition)
 
     async def _follow(
-        self, principal: Principal, subject: StreamSubject, reader: StreamReader
+        self, principal: Principal, subject: StreamSubject, after: StreamPosition | None
     ) -> AsyncGenerator[StoredEvent]:
+        # Whose subject is gone is told so; whose subject ended long ago gets what is kept of it.
+        await subject.end()
+        reader = StreamReader(subject, self._streams, self._clock, after)
+        await reader.begin()
         # Each event passes here once for every follower: what is seldom due is asked for only when it is.
         checks = _Checks(self._access, principal, self._clock, self._settings.stream_reauthorise_seconds)
         doubt = _Doubt(subject, self._clock, self._doubt_seconds)
         async with aclosing(self._streams.follow(subject.name)) as turns:
-            async for grown in turns:
+            async for turn in turns:
                 now = self._clock.monotonic()
                 if now >= checks.due:
                     await checks.recheck()
-                reader.behind = grown or not reader.reachable
+                for event in reader.take(turn):
+                    doubt.allay(now)
+                    yield event
                 while reader.behind:
                     for event in await reader.read_on():
                         doubt.allay(now)
@@ -122,6 +111,16 @@ class StreamService:
                         for event in reader.conclude(end):
                             yield event
                         return
+
+
+async def _matching(
+    events: AsyncGenerator[StoredEvent], condition: JobFilter
+) -> AsyncGenerator[StoredEvent]:
+    async with aclosing(events):
+        async for event in events:
+            job = getattr(event.event, "job", None)
+            if job is None or matches(job, condition):
+                yield event
 
 
 class _Checks:

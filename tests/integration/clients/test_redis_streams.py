@@ -189,7 +189,7 @@ async def test_followers_hear_of_a_stream_that_is_lost_and_of_one_begun_anew_beh
     await streams.append(name, [delta(i) for i in range(5)])
     async with asyncio.timeout(20), aclosing(streams.follow(name)) as turns:
         for expected in (5, None, 1):
-            while not await anext(turns) or (await sequence_of(streams, name)) != expected:
+            while not (await anext(turns)).grown or (await sequence_of(streams, name)) != expected:
                 pass
             if expected == 5:
                 await redis.delete(f"lorebase:stream:{{{name}}}", f"lorebase:stream:{{{name}}}:meta")
@@ -208,7 +208,7 @@ async def test_an_idle_follower_of_a_stream_that_does_not_exist_asks_nothing(
     streams: RedisEventStream,
 ) -> None:
     async with asyncio.timeout(20), aclosing(streams.follow(a_stream())) as turns:
-        heard = [await anext(turns) for _ in range(4)]
+        heard = [(await anext(turns)).grown for _ in range(4)]
     # Once at once, perhaps once more when the reader knows the stream, and then the clock alone.
     assert heard[0]
     assert not any(heard[2:])
@@ -242,10 +242,10 @@ async def test_what_grew_is_read_once_for_all_who_are_woken_by_it(
 
     async def follow() -> None:
         async with aclosing(streams.follow(name)) as turns:
-            async for grown in turns:
-                events = await streams.read(name, start) if grown else None
-                if events:
-                    found.append(events)
+            async for turn in turns:
+                if turn.events:
+                    assert turn.after == start
+                    found.append(turn.events)
                     return
 
     followers = [asyncio.create_task(follow()) for _ in range(50)]
@@ -272,7 +272,7 @@ async def test_who_reads_again_after_a_waking_finds_what_was_appended_since(
     async with asyncio.timeout(20), aclosing(streams.follow(name)) as turns:
         for number in range(1, 20):
             await streams.append(name, [delta(number)])
-            while not await anext(turns):
+            while not (await anext(turns)).grown:
                 pass
             await streams.read(name, start)
             await streams.append(name, [delta(number)])
@@ -290,8 +290,8 @@ async def test_followers_miss_nothing_and_see_nothing_twice_however_fast_events_
         seen: list[int] = []
         position: StreamPosition | None = None
         async with aclosing(streams.follow(name)) as turns:
-            async for grown in turns:
-                for event in (await streams.read(name, position) or ()) if grown else ():
+            async for turn in turns:
+                for event in (await streams.read(name, position) or ()) if turn.grown else ():
                     position = event.position
                     seen.append(position.sequence)
                     await asyncio.sleep(0.001 if pause else 0)

@@ -29,7 +29,7 @@ class Scene:
         await self.streams.append(self.subject.name, [started] * number)
 
     def reader(self, after: StreamPosition | None = None) -> StreamReader:
-        return StreamReader(self.subject, self.streams, FakeClock(), after, replay_last=True)
+        return StreamReader(self.subject, self.streams, FakeClock(), after)
 
     async def end(self) -> SubjectEnd:
         event = AnswerCompletedEvent(answer_id=self.subject.name.id, finish_reason=FinishReason.STOP)

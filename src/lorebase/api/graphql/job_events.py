@@ -136,7 +136,7 @@ class JobSubscriptions:
     """Live events of jobs."""
 
     @subscription("Events of one job: everything after `after`, then live.", ApiScope.READ, JOB_EVENT)
-    async def job_events(
+    def job_events(
         self, info: Info, job_id: JobId, after: After = UNSET
     ) -> AsyncGenerator[JobEvent, None]:
         """What is kept after the cursor, then live, to the terminal event."""
@@ -144,13 +144,12 @@ class JobSubscriptions:
         key = read_id(context.principal, job_id, "Job")
         cursors = stream_cursors(context, values.StreamKind.JOB, key)
         events = context.services.streams.job_events(context.principal, key, cursors.read(after))
-        async for event in follow(context, cursors, events, show_job_event):
-            yield event
+        return follow(context, cursors, events, show_job_event)
 
     @subscription(
         "Events of all jobs of a workspace, live only unless `after` is given.", ApiScope.READ, JOB_EVENT
     )
-    async def workspace_job_events(
+    def workspace_job_events(
         self, info: Info, workspace_id: WorkspaceId, condition: Condition = UNSET, after: LiveAfter = UNSET
     ) -> AsyncGenerator[JobEvent, None]:
         """Events of every job that matches, without end."""
@@ -159,5 +158,4 @@ class JobSubscriptions:
         cursors = stream_cursors(context, values.StreamKind.WORKSPACE_JOBS, key)
         matching = read_filter(context, condition, filters.JobFilter)
         events = streams.workspace_job_events(context.principal, cursors.read(after), matching)
-        async for event in follow(context, cursors, events, show_workspace_event):
-            yield event
+        return follow(context, cursors, events, show_workspace_event)

@@ -47,7 +47,7 @@ class SharedResult(ExecutionResult):
 
     def __init__(self, data: dict[str, object] | None) -> None:
         super().__init__(data)
-        self.json = orjson.dumps({"data": data})
+        self.json = orjson.dumps({"data": data}).decode()
 
 
 class EventResults:
