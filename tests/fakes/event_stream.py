@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from lorebase.core.errors import ErrorCode, LeaseLost, Unavailable
-from lorebase.ports.event_stream import GROWN, TIME, Turn
+from lorebase.ports.event_stream import GROWN, TIME, TakesTurn, Turn
 from lorebase.schemas.events import StoredEvent, StreamEvent, StreamName, StreamPosition
 from tests.fakes.clock import FakeClock
 
@@ -85,14 +85,19 @@ class FakeEventStream:
         stream = self._streams.get(str(name))
         return StreamPosition(epoch=stream.epoch, sequence=stream.sequence) if stream else None
 
-    async def follow(self, name: StreamName) -> AsyncGenerator[Turn]:
+    async def follow(self, name: StreamName, at_once: TakesTurn | None = None) -> AsyncGenerator[Turn]:
         turn, change = GROWN, self._changed
+        taken = False
         while True:
-            yield turn
+            if not taken:
+                yield turn
+            waits = not change.is_set()
+            taken = False
             try:
                 async with asyncio.timeout(self._wait_seconds):
                     await change.wait()
                 turn, change = self._turns.get(str(name), GROWN), self._changed
+                taken = bool(waits and turn.events and at_once and at_once(turn))
             except TimeoutError:
                 turn = TIME
 

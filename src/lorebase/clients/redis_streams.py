@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from lorebase.clients.redis_connection import open_redis
 from lorebase.clients.redis_wakeups import PROBE_SECONDS, Newest, StreamWakeups, meta_of
 from lorebase.core.errors import ErrorCode, LeaseLost, Unavailable
-from lorebase.ports.event_stream import EVENTS_AT_ONCE, Turn
+from lorebase.ports.event_stream import EVENTS_AT_ONCE, TakesTurn, Turn
 from lorebase.schemas.events import (
     TERMINAL_EVENTS,
     StoredEvent,
@@ -165,9 +165,9 @@ class RedisEventStream:
             return None
         return StreamPosition(epoch=epoch.decode(), sequence=int(sequence))
 
-    def follow(self, name: StreamName) -> AsyncGenerator[Turn]:
+    def follow(self, name: StreamName, at_once: TakesTurn | None = None) -> AsyncGenerator[Turn]:
         """A turn whenever the stream may have grown."""
-        return self._wakeups.follow(_stream(name))
+        return self._wakeups.follow(_stream(name), at_once)
 
     async def ping(self) -> None:
         """Raises Unavailable when Redis does not answer."""

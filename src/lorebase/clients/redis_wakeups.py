@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from redis.exceptions import RedisError
 
 from lorebase.clients.redis_connection import open_redis
-from lorebase.ports.event_stream import GROWN, TIME, Turn
+from lorebase.ports.event_stream import GROWN, TIME, TakesTurn, Turn
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +41,30 @@ class ReadAhead(Protocol):
 class _Follower:
     """Somebody who waits; a slow one costs a flag, not a queue."""
 
-    __slots__ = ("_waiter", "pending")
+    __slots__ = ("_at_once", "_waiter", "pending")
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: TakesTurn | None) -> None:
         self.pending: Turn | None = GROWN
+        self._at_once = at_once
         self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has seen to every turn so far."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def tell(self, turn: Turn) -> None:
+        """Lets it deal with the turn at once, or wakes it."""
+        waiter = self._waiter
+        if self._at_once is None or waiter is None or waiter.done():
+            self.wake(turn)
+            return
+        try:
+            if not self._at_once(turn):
+                self.wake(turn)
+        except Exception as failure:  # noqa: BLE001 - it is the follower's, who hears of it where it waits
+            if not waiter.done():
+                waiter.set_exception(failure)
 
     def wake(self, turn: Turn) -> None:
         """Ends the waiting, or the next one when nobody waits just now."""
@@ -87,9 +106,9 @@ class StreamWakeups:
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def follow(self, stream: str) -> AsyncGenerator[Turn]:
+    async def follow(self, stream: str, at_once: TakesTurn | None = None) -> AsyncGenerator[Turn]:
         """A turn at once, whenever the stream may have grown or was lost, and when it is time."""
-        follower = _Follower()
+        follower = _Follower(at_once)
         self._followers.setdefault(stream, set()).add(follower)
         if stream not in self._newest:
             self._changed.set()
@@ -194,8 +213,22 @@ class StreamWakeups:
         return grown
 
     def _wake(self, stream: str, turn: Turn = GROWN) -> None:
-        for follower in self._followers.get(stream, ()):
-            follower.wake(turn)
+        followers = tuple(self._followers.get(stream, ()))
+        if not turn.events:
+            for follower in followers:
+                follower.wake(turn)
+            return
+        # One goes ahead: what is made of the events for it is there when the others are told.
+        ahead = next((each for each in followers if each.waits), None)
+        if ahead is not None:
+            ahead.wake(turn)
+        asyncio.get_running_loop().call_soon(_tell, followers, ahead, turn)
+
+
+def _tell(followers: Collection[_Follower], told: _Follower | None, turn: Turn) -> None:
+    for follower in followers:
+        if follower is not told:
+            follower.tell(turn)
 
 
 def meta_of(stream: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from lorebase.schemas.events import StoredEvent, StreamEvent, StreamName, StreamPosition
@@ -21,6 +21,10 @@ class Turn(NamedTuple):
     after: StreamPosition | None = None
     events: Sequence[StoredEvent] = ()
 
+
+# They take it while a follower waits, and say whether they did.
+TakesTurn = Callable[[Turn], bool]
+TakesEvent = Callable[[StoredEvent], bool]
 
 GROWN = Turn(grown=True)
 TIME = Turn(grown=False)
@@ -62,11 +66,14 @@ class EventStream(Protocol):
         """The position of the newest event; None when the stream does not exist."""
         ...
 
-    def follow(self, name: StreamName) -> AsyncGenerator[Turn]:
+    def follow(self, name: StreamName, at_once: TakesTurn | None = None) -> AsyncGenerator[Turn]:
         """A turn that has `grown` at once, and then whenever the stream may have; close it when done.
 
         In between one that has not every few seconds, so that a follower can look at the clock. One
         connection per process serves all followers. An outage of the store ends no generator; a turn says
         when it is over.
+
+        While the follower waits for a turn, one with events may be shown to `at_once` instead: when that says
+        that it dealt with them, nobody is woken. Thousands of followers are told of an event in this way.
         """
         ...

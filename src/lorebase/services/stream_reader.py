@@ -46,17 +46,31 @@ class StreamReader:
 
     def take(self, turn: Turn) -> Sequence[StoredEvent]:
         """What the turn brings, when it goes on where the reader stands; else it may be `behind`."""
+        if self._continues(turn):
+            return self._passed(turn.events)
+        self.behind = turn.grown or not self.reachable
+        return ()
+
+    def glance(self, turn: Turn) -> StoredEvent | None:
+        """The event of a turn, when it is the only one, the next one, and not the last of the subject."""
+        if len(turn.events) != 1 or not self._continues(turn):
+            return None
+        event = turn.events[0]
+        return None if self._subject.ends and event.is_terminal else event
+
+    def skip(self, event: StoredEvent) -> None:
+        """Goes on to behind an event that the subscriber got at a glance."""
+        self.position = event.position
+
+    def _continues(self, turn: Turn) -> bool:
         after, place = turn.after, self.position
-        if (
+        return (
             after is not None
             and place is not None
             and after.sequence == place.sequence
             and after.epoch == place.epoch
             and self.reachable
-        ):
-            return self._passed(turn.events)
-        self.behind = turn.grown or not self.reachable
-        return ()
+        )
 
     async def read_on(self) -> Sequence[StoredEvent]:
         """The next events, as many as are read at once; a StreamReset where the place is no longer kept.

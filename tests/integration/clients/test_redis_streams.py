@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from lorebase.clients.redis_streams import RedisEventStream
 from lorebase.core.errors import LeaseLost, Unavailable
 from lorebase.core.ids import new_id
+from lorebase.ports.event_stream import TakesTurn, Turn
 from lorebase.schemas.answers import FinishReason
 from lorebase.schemas.events import (
     AnswerCompletedEvent,
@@ -261,6 +262,71 @@ async def test_what_grew_is_read_once_for_all_who_are_woken_by_it(
     # One reading of the range, and one of the stream's beginning.
     assert after - before == 2
     await redis.aclose()
+
+
+async def test_one_goes_ahead_and_all_others_take_at_once_what_it_was_woken_for(
+    streams: RedisEventStream, redis_url: str
+) -> None:
+    name, ahead, taken = a_stream(), [], []
+    await streams.append(name, [delta(0)])
+    redis = Redis.from_url(redis_url)
+
+    def take(turn: Turn) -> bool:
+        # Whoever went ahead has dealt with the turn before anybody else hears of it.
+        assert ahead == [turn.events]
+        taken.append(turn.events)
+        return True
+
+    async def follow() -> None:
+        async with aclosing(streams.follow(name, take)) as turns:
+            async for turn in turns:
+                if turn.events:
+                    ahead.append(turn.events)
+
+    followers = [asyncio.create_task(follow()) for _ in range(20)]
+    async with asyncio.timeout(20):
+        while not any(client["cmd"] == "xread" for client in await redis.client_list()):
+            await asyncio.sleep(0.01)
+        await streams.append(name, [delta(1)])
+        while len(taken) < 19:
+            await asyncio.sleep(0.01)
+    assert len(ahead) == 1
+    assert all(events is ahead[0] for events in taken)
+    for follower in followers:
+        follower.cancel()
+    await asyncio.wait(followers)
+    await redis.aclose()
+
+
+async def test_a_failure_in_taking_at_once_ends_that_follower_and_no_other(
+    streams: RedisEventStream, redis_url: str
+) -> None:
+    name, seen = a_stream(), []
+    await streams.append(name, [delta(0)])
+
+    def fail(_turn: Turn) -> bool:
+        raise ValueError("a bug")
+
+    async def follow(take: TakesTurn | None) -> None:
+        async with aclosing(streams.follow(name, take)) as turns:
+            async for turn in turns:
+                seen.extend(turn.events)
+
+    broken = [asyncio.create_task(follow(fail)) for _ in range(2)]
+    healthy = asyncio.create_task(follow(None))
+    async with asyncio.timeout(20):
+        while not any(task.done() for task in broken):
+            await streams.append(name, [delta(1)])
+            await asyncio.sleep(0.01)
+        so_far = len(seen)
+        while len(seen) == so_far:
+            await streams.append(name, [delta(1)])
+            await asyncio.sleep(0.01)
+    assert not healthy.done()
+    assert next(str(task.exception()) for task in broken if task.done()) == "a bug"
+    for task in (healthy, *broken):
+        task.cancel()
+    await asyncio.wait({healthy, *broken})
 
 
 async def test_who_reads_again_after_a_waking_finds_what_was_appended_since(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -156,5 +157,5 @@ class AnswerSubscriptions:
         context = info.context
         key = read_id(context.principal, answer_id, "Answer")
         cursors = stream_cursors(context, values.StreamKind.ANSWER, key)
-        events = context.services.streams.answer_events(context.principal, key, cursors.read(after))
-        return follow(context, cursors, events, show_answer_event)
+        opened = partial(context.services.streams.answer_events, context.principal, key, cursors.read(after))
+        return follow(context, cursors, opened, show_answer_event)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 from graphql import ExecutionResult, OperationType
 from starlette.types import Receive, Send
@@ -217,7 +218,8 @@ class Connection:
                 outcome.failed = bool(result.errors)
             await self._outgoing.next(name, result)
             return []
-        results = await self._engine.subscribe(operation, request.variables, context)
+        sink = partial(self._outgoing.next_at_once, name)
+        results = await self._engine.subscribe(operation, request.variables, context, sink)
         if isinstance(results, ExecutionResult):
             return format_errors(results.errors or [], current_trace_id())
         try:

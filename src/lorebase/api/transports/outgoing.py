@@ -16,6 +16,7 @@ from lorebase.api.transports.closing import SEND_TIMEOUT, Closed
 from lorebase.api.transports.patience import SendingWatch
 from lorebase.api.transports.streaming import result_payload
 from lorebase.core.config import EdgeSettings
+from lorebase.core.tasks import begin
 
 
 class Outgoing:
@@ -24,7 +25,7 @@ class Outgoing:
     Thousands of these wait: none has a task of its own, and a message passes few hands.
     """
 
-    __slots__ = ("_ended", "_lose", "_ping", "_ping_seconds", "_pinging", "_send", "_watch")
+    __slots__ = ("_ended", "_late", "_lose", "_ping", "_ping_seconds", "_pinging", "_send", "_watch")
 
     def __init__(
         self,
@@ -38,13 +39,27 @@ class Outgoing:
         self._ping_seconds = settings.subscription_keep_alive_seconds
         self._pinging: asyncio.TimerHandle | None = None
         self._ping: asyncio.Task[None] | None = None
+        self._late: asyncio.Task[None] | None = None
         self._ended = False
 
     def next(self, name: str, result: ExecutionResult) -> Awaitable[None]:
         """One result of an operation."""
         if isinstance(result, SharedResult):
-            return self._write(f'{{"id":{_quoted(name)},"type":"next","payload":{result.json}}}')
+            return self._write(_next(name, result))
         return self.send({"id": name, "type": "next", "payload": result_payload(result)})
+
+    def next_at_once(self, name: str, result: SharedResult) -> bool:
+        """Sends a result before its operation could; not while another message is still on its way."""
+        if self._ended or self._watch.sending:
+            return False
+        try:
+            rest = begin(self._write(_next(name, result)))
+        except WebSocketDisconnect as gone:
+            self._lose(gone)
+        else:
+            if rest is not None:
+                self._late = asyncio.ensure_future(self._finish(rest))
+        return True
 
     def error(self, name: str, errors: list[FormattedError]) -> Awaitable[None]:
         """The end of an operation that failed."""
@@ -54,7 +69,18 @@ class Outgoing:
         """Any message; nothing after the end. WebSocketDisconnect when the client is gone."""
         return self._write(orjson.dumps(message).decode())
 
+    async def _finish(self, rest: Awaitable[None]) -> None:
+        try:
+            await rest
+        except WebSocketDisconnect as gone:
+            self._lose(gone)
+        finally:
+            self._late = None
+
     async def _write(self, text: str) -> None:
+        if self._late is not None:
+            # It was first: what comes after it in its stream must not overtake it.
+            await asyncio.wait({self._late})
         # Past Starlette's WebSocket, which looks at each message: these are all of one kind.
         try:
             with self._watch:
@@ -73,9 +99,10 @@ class Outgoing:
         self._watch.stop()
         if self._pinging is not None:
             self._pinging.cancel()
-        if self._ping is not None:
-            self._ping.cancel()
-            await asyncio.wait({self._ping})
+        for task in (self._ping, self._late):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
 
     def _start_ping(self) -> None:
         self._ping = asyncio.ensure_future(self._send_ping())
@@ -93,5 +120,5 @@ class Outgoing:
         self._lose(Closed(SEND_TIMEOUT, "The client reads too slowly"))
 
 
-def _quoted(text: str) -> str:
-    return orjson.dumps(text).decode()
+def _next(name: str, result: SharedResult) -> str:
+    return f'{{"id":{orjson.dumps(name).decode()},"type":"next","payload":{result.json}}}'
