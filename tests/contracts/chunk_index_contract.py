@@ -241,6 +241,52 @@ class ChunkIndexContract:
         nowhere = address(home.collection, uuid4())
         assert await self.identities(index, nowhere) == []
 
+    async def test_many_documents_are_counted_at_once_by_generation(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        first, second, unasked = (document(home.workspace_id) for _ in range(3))
+        newer = first.model_copy(update={"generation": 2})
+        stored = [passage(one) for one in (first, first, newer, second, unasked)]
+        await self.store(index, home, *stored)
+        nothing = uuid4()
+        found = await index.count_each(home, [first.id, second.id, nothing])
+        assert found == {first.id: {1: 2, 2: 1}, second.id: {1: 1}}
+        assert await index.count_each(home, []) == {}
+
+    async def test_counting_each_document_sees_every_row_of_large_ones_and_of_many(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        large, *small = (document(home.workspace_id) for _ in range(1200))
+        await self.store(index, home, *(passage(large, ordinal=n) for n in range(5001)), *map(passage, small))
+        found = await index.count_each(home, [large.id, *(one.id for one in small)])
+        assert found == {large.id: {1: 5001}} | {one.id: {1: 1} for one in small}
+
+    async def test_a_document_that_is_named_twice_is_counted_once(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        entry = passage(document(home.workspace_id))
+        await self.store(index, home, entry)
+        assert await index.count_each(home, [entry.document.id] * 1200) == {entry.document.id: {1: 1}}
+
+    async def test_written_again_moved_and_deleted_rows_are_counted_as_they_are_now(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        source, gone = document(home.workspace_id), document(home.workspace_id)
+        entry = passage(source)
+        await self.store(index, home, entry, entry, passage(gone))
+        await index.upsert(home, [entry.row.model_copy(update={"generation": 2})])
+        await index.delete(home, gone.id)
+        assert await index.count_each(home, [source.id, gone.id]) == {source.id: {2: 1}}
+
+    async def test_another_tenant_in_the_same_bucket_counts_nothing(
+        self, index: ChunkIndex, home: PartitionAddress
+    ) -> None:
+        entry = passage(document(home.workspace_id))
+        await self.store(index, home, entry)
+        stranger = address(home.collection, uuid4(), home.partition)
+        assert await index.count_each(stranger, [entry.document.id]) == {}
+        assert await index.count_each(address(home.collection, uuid4()), [entry.document.id]) == {}
+
     async def test_a_knowledge_base_is_counted_and_emptied_without_touching_others(
         self, index: ChunkIndex, home: PartitionAddress
     ) -> None:

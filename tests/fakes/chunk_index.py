@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -94,6 +95,15 @@ class FakeChunkIndex:
     ) -> int:
         rows = self._of(address, document_id)
         return sum(generation is None or row.generation == generation for row in rows)
+
+    async def count_each(
+        self, address: PartitionAddress, document_ids: Sequence[UUID]
+    ) -> Mapping[UUID, Mapping[int, int]]:
+        found: defaultdict[UUID, Counter[int]] = defaultdict(Counter)
+        for row in self._rows(address).values():
+            if row.workspace_id == address.workspace_id and row.document_id in document_ids:
+                found[row.document_id][row.generation] += 1
+        return found
 
     async def delete_all(
         self, address: PartitionAddress, knowledge_base_id: UUID, document_ids: Sequence[UUID] | None = None

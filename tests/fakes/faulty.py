@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -77,6 +77,12 @@ class FaultyIndex:
     ) -> int:
         await self._faults.step()
         return await self._index.count(address, document_id, generation=generation)
+
+    async def count_each(
+        self, address: PartitionAddress, document_ids: Sequence[UUID]
+    ) -> Mapping[UUID, Mapping[int, int]]:
+        await self._faults.step()
+        return await self._index.count_each(address, document_ids)
 
     async def delete_all(
         self, address: PartitionAddress, knowledge_base_id: UUID, document_ids: Sequence[UUID] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -57,6 +57,15 @@ class ChunkIndex(Protocol):
         self, address: PartitionAddress, document_id: UUID, *, generation: int | None = None
     ) -> int:
         """How many rows of the document there are, with strong consistency."""
+        ...
+
+    async def count_each(
+        self, address: PartitionAddress, document_ids: Sequence[UUID]
+    ) -> Mapping[UUID, Mapping[int, int]]:
+        """How many rows of each document there are, by generation, with strong consistency.
+
+        What has no rows is left out. For many documents this costs a few looks at the store, not one each.
+        """
         ...
 
     def identities(

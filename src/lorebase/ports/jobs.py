@@ -68,8 +68,11 @@ class JobRepository(Protocol):
         """Whether the claim still holds (row locked until the transaction ends)."""
         ...
 
-    async def succeed(self, job_id: UUID, fence: int) -> Job | None:
-        """Ends the job; None when the fence no longer matches: then commit nothing."""
+    async def succeed(self, job_id: UUID, fence: int, progress: JobProgress | None = None) -> Job | None:
+        """Ends the job; None when the fence no longer matches: then commit nothing.
+
+        Its progress is `progress`, or all of what it was last noted to have to do.
+        """
         ...
 
     async def fail(self, job_id: UUID, fence: int, error: JobError) -> Job | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from lorebase.core.config import Settings
@@ -28,50 +28,50 @@ class IndexAudit:
     async def is_sound(self, target: IndexTarget, control: JobControl) -> bool:
         """Whether the stores hold every passage that is on record, counted with strong consistency.
 
-        So do the words: as many postings by document as were written. A document that lacks something is
-        struck off the record, so that it is written again. Passages too many are no fault: somebody is
-        writing them, or reconciliation removes them.
+        Each document is counted, since passages too many of one would hide that another lacks some; and its
+        postings, of which there are to be as many as were written. A document that lacks something is struck
+        off the record, so that it is written again. Passages too many are no fault: somebody is writing them,
+        or reconciliation removes them.
         """
-        places = await self._doubtful_places(target)
+        places = await self._places(target)
         after: UUID | None = None
         sound = True
         while True:
-            control.check()
             async with self._units.for_workspace(target.address.workspace_id) as uow:
                 page = await uow.indexes.held_documents(target.index.id, after, _PAGE)
                 ids = [held.document_id for held in page]
                 postings = await uow.keywords.count(ids, target.index.analyser_version)
-            for held in page:
-                worded = held.posting_count == postings.get(held.document_id, 0)
-                if not (worded and await self._is_there(held, places, control)):
-                    sound = False
-                    await self._strike_off(target, held)
+            control.check()
+            found = [await self._index.count_each(place, ids) for place in places]
+            lacking = [held for held in page if not _is_whole(held, postings, found)]
+            if lacking:
+                sound = False
+                await self._strike_off(target, lacking)
             if len(page) < _PAGE:
                 return sound
             after = page[-1].document_id
 
-    async def _doubtful_places(self, target: IndexTarget) -> list[PartitionAddress]:
-        """Places that hold another number of passages in all: only there it is counted by document."""
+    async def _places(self, target: IndexTarget) -> list[PartitionAddress]:
+        """Where the vector store has to hold its passages."""
+        if not self._mirrored:
+            return [target.address]
         async with self._units.for_workspace(target.address.workspace_id) as uow:
-            recorded = (await uow.indexes.get(target.index.id)).chunk_count
             workspace = await uow.workspaces.get()
-        places = [target.address]
-        if self._mirrored:
-            places.append(keyword_address(workspace, target.index.analyser_version))
-        base = target.index.knowledge_base_id
-        return [place for place in places if await self._index.count_all(place, base) != recorded]
+        return [target.address, keyword_address(workspace, target.index.analyser_version)]
 
-    async def _is_there(
-        self, held: HeldDocument, places: Sequence[PartitionAddress], control: JobControl
-    ) -> bool:
-        for place in places:
-            control.check()
-            found = await self._index.count(place, held.document_id, generation=held.generation)
-            if found < held.chunk_count:
-                return False
-        return True
-
-    async def _strike_off(self, target: IndexTarget, held: HeldDocument) -> None:
+    async def _strike_off(self, target: IndexTarget, lacking: Sequence[HeldDocument]) -> None:
         async with self._units.for_workspace(target.address.workspace_id) as uow:
-            await uow.indexes.forget_document(target.index.id, held.document_id, held.generation)
+            for held in lacking:
+                await uow.indexes.forget_document(target.index.id, held.document_id, held.generation)
             await uow.commit()
+
+
+def _is_whole(
+    held: HeldDocument,
+    postings: Mapping[UUID, int],
+    found: Sequence[Mapping[UUID, Mapping[int, int]]],
+) -> bool:
+    if postings.get(held.document_id, 0) != held.posting_count:
+        return False
+    counts = (place.get(held.document_id, {}).get(held.generation, 0) for place in found)
+    return all(count >= held.chunk_count for count in counts)

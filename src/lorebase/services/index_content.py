@@ -24,24 +24,46 @@ class IndexContent:
 
 
 async def verify_content(index: ChunkIndex, address: PartitionAddress, content: IndexContent) -> None:
-    """Transient unless the place holds exactly the passages of this generation.
+    """Transient unless the place holds exactly the passages of this generation; see `whole_documents`."""
+    found = await index.count(address, content.document.id, generation=content.version.generation)
+    if not await _is_whole(index, address, content, found):
+        raise not_whole()
 
-    Passages too many, left by an earlier attempt that cut the text otherwise, are removed first.
+
+async def whole_documents(
+    index: ChunkIndex, address: PartitionAddress, contents: Sequence[IndexContent]
+) -> set[UUID]:
+    """The documents of which the place holds exactly the passages of these generations, counted together.
+
+    Passages too many, left by an earlier attempt that cut the text otherwise, are removed: it is whole when
+    it is counted again.
     """
-    document, generation, expected = content.document, content.version.generation, len(content.chunks)
-    found = await index.count(address, document.id, generation=generation)
-    if found == expected:
-        return
+    found = await index.count_each(address, [content.document.id for content in contents])
+    whole: set[UUID] = set()
+    for content in contents:
+        held = found.get(content.document.id, {}).get(content.version.generation, 0)
+        if await _is_whole(index, address, content, held):
+            whole.add(content.document.id)
+    return whole
+
+
+async def _is_whole(index: ChunkIndex, address: PartitionAddress, content: IndexContent, found: int) -> bool:
+    generation, expected = content.version.generation, len(content.chunks)
     if found > expected:
         await index.delete(
             address,
-            document.id,
+            content.document.id,
             above_generation=generation - 1,
             below_generation=generation + 1,
             from_ordinal=expected,
         )
+    return found == expected
+
+
+def not_whole() -> Transient:
+    """The error of a write that the store confirmed and did not do."""
     message = "The vector store does not hold what was written."
-    raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
+    return Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
 
 
 async def remove_rows(

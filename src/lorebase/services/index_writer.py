@@ -16,7 +16,7 @@ from lorebase.schemas.search import ChunkVector, PartitionAddress
 from lorebase.services.chunk_rows import row_of
 from lorebase.services.embedding_text import embedding_text
 from lorebase.services.embeddings import CachedEmbedder, Vector
-from lorebase.services.index_content import IndexContent, verify_content
+from lorebase.services.index_content import IndexContent, verify_content, whole_documents
 from lorebase.services.job_control import JobControl
 
 
@@ -98,6 +98,10 @@ class IndexWriter:
         """Transient unless every target holds exactly the passages of this generation; see verify_content."""
         for address in distinct_places(targets):
             await verify_content(self._index, address, content)
+
+    async def whole(self, contents: Sequence[IndexContent], target: IndexTarget) -> set[UUID]:
+        """The documents of which the target holds exactly these passages; see whole_documents."""
+        return await whole_documents(self._index, target.address, contents)
 
 
 def _row(content: IndexContent, chunk: Chunk, model: EmbeddingModel, vector: Vector) -> ChunkVector:

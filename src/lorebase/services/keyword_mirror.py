@@ -12,7 +12,7 @@ from lorebase.schemas.analysers import analyser_name
 from lorebase.schemas.documents import Chunk
 from lorebase.schemas.search import ChunkWeights, KeywordPosting, PartitionAddress
 from lorebase.services.chunk_rows import row_of
-from lorebase.services.index_content import IndexContent, verify_content
+from lorebase.services.index_content import IndexContent, verify_content, whole_documents
 from lorebase.services.index_writer import IndexTarget
 from lorebase.services.job_control import JobControl
 from lorebase.services.keyword_places import keyword_collection
@@ -61,6 +61,13 @@ class KeywordMirror:
         """Transient unless exactly the passages of this generation are there; see verify_content."""
         for version in versions if self._wanted else ():
             await verify_content(self._index, _beside(targets, version), content)
+
+    async def whole(self, contents: Sequence[IndexContent], target: IndexTarget) -> set[UUID]:
+        """The documents of which the target's version has exactly these passages; see whole_documents."""
+        if not self._wanted:
+            return {content.document.id for content in contents}
+        address = _beside([target], target.index.analyser_version)
+        return await whole_documents(self._index, address, contents)
 
 
 def _beside(targets: Sequence[IndexTarget], version: int) -> PartitionAddress:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from lorebase.core.config import Settings
-from lorebase.core.errors import ErrorCode, LeaseLost, Transient, Unavailable
+from lorebase.core.errors import LeaseLost
 from lorebase.ports.chunk_index import ChunkIndex
 from lorebase.ports.clock import Clock
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -16,7 +16,7 @@ from lorebase.schemas.jobs import Job, JobError, JobStage
 from lorebase.services.embeddings import CachedEmbedder
 from lorebase.services.evaluation_measurement import EvaluationMeasurement, hold_job
 from lorebase.services.index_audit import IndexAudit
-from lorebase.services.index_content import IndexContent
+from lorebase.services.index_content import IndexContent, not_whole
 from lorebase.services.index_gate import IndexGate
 from lorebase.services.index_jobs import activates, gate_of, give_up_index
 from lorebase.services.index_writer import IndexTarget, IndexWriter, targets_of
@@ -25,6 +25,7 @@ from lorebase.services.keyword_mirror import KeywordMirror
 from lorebase.services.keyword_places import versions_of
 from lorebase.services.keyword_words import Words, commit_content, words_of
 from lorebase.services.live_contents import live_content, locked_if_live, says_the_same
+from lorebase.services.reindex_progress import ReindexProgress
 from lorebase.services.stale_vectors import StaleVectors
 
 _GROUP_DOCUMENTS = 32
@@ -32,10 +33,10 @@ _GROUP_DOCUMENTS = 32
 
 @dataclass(slots=True)
 class _Build:
-    """One run of a reindex. `wanted` is what the active index held when it began: the end may lie beyond.
+    """One run of a reindex. `again` are documents that changed while they were written.
 
-    `again` are documents that changed while they were written. A synchronisation may have recorded its newer
-    rows, which ours then overwrote: so they are written again whatever is on record.
+    A synchronisation may have recorded its newer rows, which ours then overwrote: so they are written again
+    whatever is on record.
 
     `shares_words` and `shares_vectors`: a complete index has the same, and every writer keeps them, so that
     they are not written once more, until a count shows otherwise.
@@ -44,8 +45,7 @@ class _Build:
     job: Job
     control: JobControl
     target: IndexTarget
-    wanted: int
-    done: int = 0
+    progress: ReindexProgress
     again: set[UUID] = field(default_factory=set)
     shares_words: bool = False
     shares_vectors: bool = False
@@ -58,12 +58,8 @@ class _Build:
     def knowledge_base_id(self) -> UUID:
         return self.target.index.knowledge_base_id
 
-    @property
-    def share(self) -> float:
-        return self.done / self.wanted if 0 < self.done < self.wanted else float(self.done > 0)
-
     async def tell(self, stage: JobStage) -> None:
-        await self.control.progress(stage, self.done, max(self.wanted, self.done))
+        await self.control.progress(stage, self.progress.completed, self.progress.total)
 
 
 class ReindexHandler:
@@ -120,10 +116,12 @@ class ReindexHandler:
             index = await uow.indexes.get(job.subject_id)
             targets = await targets_of(uow, index.knowledge_base_id)
         target = next(target for target in targets if target.index.id == index.id)
-        build = _Build(job, control, target, targets[0].index.chunk_count, index.chunk_count)
-        whole = [one for one in targets if one.index.is_complete and one.index.id != index.id]
-        build.shares_vectors = any(one.address == target.address for one in whole)
-        build.shares_words = index.analyser_version in versions_of(whole)
+        progress = ReindexProgress(index.id, index.progress)
+        progress.note(index.chunk_count, targets[0].index.chunk_count)
+        build = _Build(job, control, target, progress)
+        complete = [one for one in targets if one.index.is_complete and one.index.id != index.id]
+        build.shares_vectors = any(one.address == target.address for one in complete)
+        build.shares_words = index.analyser_version in versions_of(complete)
         return build
 
     async def _fill(self, build: _Build) -> None:
@@ -134,10 +132,8 @@ class ReindexHandler:
             if not group:
                 return
             words = await self._write(build, group)
-            whole = await self._whole(build, group)
-            if not await self._commit(build, group, words, whole):
-                message = "The vector store does not hold what was written."
-                raise Transient(message, code=ErrorCode.VECTOR_STORE_UNAVAILABLE)
+            if not await self._commit(build, group, words, await self._whole(build, group)):
+                raise not_whole()
             await self._pause(self._clock.monotonic() - started)
 
     async def _next_group(self, build: _Build) -> list[IndexContent]:
@@ -155,6 +151,8 @@ class ReindexHandler:
                     passages += len(content.chunks)
                 if passages >= self._settings.embedding_batch_size:
                     break
+            if not group:
+                await build.progress.read(uow, build.knowledge_base_id)
         return group
 
     async def _write(self, build: _Build, group: Sequence[IndexContent]) -> dict[UUID, Words]:
@@ -174,18 +172,11 @@ class ReindexHandler:
 
         What is shared is counted in the end.
         """
-        whole: set[UUID] = set()
-        for content in group:
-            try:
-                if not build.shares_vectors:
-                    await self._writer.verify(content, [build.target])
-                if not build.shares_words:
-                    await self._mirror.verify(content, versions_of([build.target]), [build.target])
-            except Unavailable:
-                raise
-            except Transient:
-                continue
-            whole.add(content.document.id)
+        whole = {content.document.id for content in group}
+        if not build.shares_vectors:
+            whole &= await self._writer.whole(group, build.target)
+        if not build.shares_words:
+            whole &= await self._mirror.whole(group, build.target)
         return whole
 
     async def _commit(
@@ -197,7 +188,7 @@ class ReindexHandler:
     ) -> bool:
         """Records what is whole; one that has changed meanwhile stays missing. Whether it got on."""
         overtaken: list[UUID] = []
-        committed = 0
+        committed = False
         job = build.job
         async with self._units.for_workspace(job.workspace_id) as uow:
             knowledge_base = await uow.knowledge_bases.get(build.knowledge_base_id)
@@ -211,14 +202,14 @@ class ReindexHandler:
                     build.again.add(now.id)
                 elif now.id in whole:
                     await self._commit_document(uow, build, content, words.get(now.id))
-                    committed += len(content.chunks)
+                    committed = True
             await hold_job(uow, job)
-            build.done += committed
-            await uow.indexes.note_progress(build.index_id, build.share)
+            await build.progress.read(uow, build.knowledge_base_id)
+            await uow.indexes.note_progress(build.index_id, build.progress.share)
             await uow.commit()
         for document_id in overtaken:
             await self._stale.remove(job.workspace_id, build.knowledge_base_id, document_id)
-        return bool(committed or build.again or overtaken)
+        return committed or bool(build.again or overtaken)
 
     async def _commit_document(
         self, uow: UnitOfWork, build: _Build, content: IndexContent, words: Words | None
@@ -244,22 +235,26 @@ class ReindexHandler:
         """
         job, gate = build.job, gate_of(build.job)
         async with self._units.for_workspace(job.workspace_id) as uow:
-            await uow.indexes.get(build.index_id, change=True)
+            index = await uow.indexes.get(build.index_id, change=True)
             if await uow.indexes.missing_documents(build.index_id, 1):
                 return None
             await uow.indexes.complete(build.index_id)
+            build.progress.end(index.chunk_count)
             if gate is None:
-                ended = await _switched(uow, job)
+                ended = await _switched(uow, job, build.progress)
             else:
                 await hold_job(uow, job)
             await uow.commit()
-        return ended if gate is None else await self._gate.decide(job, build.control, gate)
+        if gate is None:
+            return ended
+        await build.tell(JobStage.INDEX)
+        return await self._gate.decide(job, build.control, gate)
 
 
-async def _switched(uow: UnitOfWork, job: Job) -> Job:
+async def _switched(uow: UnitOfWork, job: Job, progress: ReindexProgress) -> Job:
     if activates(job):
         await uow.indexes.activate(job.subject_id)
-    ended = await uow.jobs.succeed(job.id, job.fence)
+    ended = await uow.jobs.succeed(job.id, job.fence, progress.at(JobStage.INDEX))
     if ended is None:
         raise LeaseLost("Another worker has the job.")
     return ended

@@ -127,9 +127,10 @@ class VectorAudit:
         before = await self._look(workspace_id, suspects)
         counted: dict[str, dict[UUID, dict[int, int]]] = {}
         for address in before.addresses:
-            found = seen.get(address.collection, {})
+            seen_there = seen.get(address.collection, {})
+            found = await self._index.count_each(address, suspects)
             counted[address.collection] = {
-                one: await self._count(address, one, _generations(before.documents.get(one), found.get(one)))
+                one: _of(_generations(before.documents.get(one), seen_there.get(one)), found.get(one, {}))
                 for one in suspects
             }
         now = await self._look(workspace_id, suspects)
@@ -143,13 +144,9 @@ class VectorAudit:
             documents = await uow.reconciliation.documents(ids)
             return await picture_of(uow, documents, self._settings)
 
-    async def _count(
-        self, address: PartitionAddress, document_id: UUID, generations: Collection[int]
-    ) -> dict[int, int]:
-        return {
-            generation: await self._index.count(address, document_id, generation=generation)
-            for generation in generations
-        }
+
+def _of(generations: Collection[int], counts: Mapping[int, int]) -> dict[int, int]:
+    return {generation: counts.get(generation, 0) for generation in generations}
 
 
 def _generations(document: StoredDocument | None, seen: Mapping[int, int] | None) -> set[int]:

@@ -118,8 +118,13 @@ class MemoryJobs:
     async def start(self, job_id: UUID, fence: int) -> bool:
         return self._held(job_id, fence) is not None
 
-    async def succeed(self, job_id: UUID, fence: int) -> Job | None:
-        return self._end(job_id, fence, JobStatus.SUCCEEDED, None)
+    async def succeed(self, job_id: UUID, fence: int, progress: JobProgress | None = None) -> Job | None:
+        ended = self._end(job_id, fence, JobStatus.SUCCEEDED, None)
+        if ended is None:
+            return None
+        noted = ended.progress
+        done = noted.completed if noted.total is None else noted.total
+        return self._change(ended, {"progress": progress or noted.model_copy(update={"completed": done})})
 
     async def fail(self, job_id: UUID, fence: int, error: JobError) -> Job | None:
         return self._end(job_id, fence, JobStatus.FAILED, error)

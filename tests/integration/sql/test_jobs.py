@@ -76,6 +76,58 @@ async def test_a_job_that_succeeds_is_finished_and_carries_no_error(units: Units
     assert done.finished_at >= done.started_at
 
 
+async def noted(units: Units, job: Job, progress: JobProgress) -> None:
+    """As a heartbeat does."""
+    async with units.for_system() as system:
+        await system.jobs.heartbeat(job.id, job.fence, LEASE, progress, 0)
+        await system.commit()
+
+
+@pytest.mark.parametrize(
+    ("before", "given", "after"),
+    [
+        (JobProgress(), None, JobProgress()),
+        (
+            JobProgress(stage=JobStage.INDEX, completed=3),
+            None,
+            JobProgress(stage=JobStage.INDEX, completed=3),
+        ),
+        (
+            JobProgress(stage=JobStage.INDEX, completed=3, total=9),
+            None,
+            JobProgress(stage=JobStage.INDEX, completed=9, total=9),
+        ),
+        (
+            JobProgress(stage=JobStage.EMBED, completed=3, total=9),
+            JobProgress(stage=JobStage.INDEX, completed=11, total=11),
+            JobProgress(stage=JobStage.INDEX, completed=11, total=11),
+        ),
+    ],
+)
+async def test_a_job_that_succeeds_has_done_all_there_was_to_do(
+    units: Units, tenant: Tenant, before: JobProgress, given: JobProgress | None, after: JobProgress
+) -> None:
+    claimed = await claim(units, (await add(units, tenant)).id)
+    await noted(units, claimed, before)
+    async with units.for_workspace(tenant.workspace_id) as uow:
+        done = await uow.jobs.succeed(claimed.id, claimed.fence, given)
+        await uow.commit()
+    assert done is not None
+    assert done.progress == after
+    assert (await read(units, tenant, claimed.id)).progress == after
+
+
+async def test_a_job_that_fails_keeps_how_far_it_came(units: Units, tenant: Tenant) -> None:
+    claimed = await claim(units, (await add(units, tenant)).id)
+    came = JobProgress(stage=JobStage.INDEX, completed=3, total=9)
+    await noted(units, claimed, came)
+    async with units.for_workspace(tenant.workspace_id) as uow:
+        failed = await uow.jobs.fail(claimed.id, claimed.fence, BROKEN)
+        await uow.commit()
+    assert failed is not None
+    assert failed.progress == came
+
+
 async def test_an_old_fence_changes_nothing(units: Units, tenant: Tenant) -> None:
     claimed = await claim(units, (await add(units, tenant)).id)
     stale = claimed.fence - 1

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from lorebase.core.errors import Conflict, ErrorCode, Permanent, Transient
 from lorebase.schemas.answers import AnswerStatus, FinishReason
-from lorebase.schemas.events import AnswerCompletedEvent, AnswerFailedEvent, StreamEvent, StreamName
+from lorebase.schemas.events import AnswerCompletedEvent, AnswerFailedEvent, StreamName
 from lorebase.schemas.jobs import JobStatus
 from tests.factories import add_tenant, make_settings
 from tests.fakes.answer_stage import AnswerStage, joined
@@ -138,19 +137,11 @@ async def test_an_answer_is_not_retried_once_it_ended(stage: AnswerStage) -> Non
 class FarStream(FakeEventStream):
     """A store of events behind a network: it writes in the middle of the time that a call takes."""
 
-    async def append(
-        self,
-        name: StreamName,
-        events: Sequence[StreamEvent],
-        *,
-        fence: int = 0,
-        floor: int = 0,
-        resumes: bool = False,
-    ) -> int:
+    async def before_append(self, name: StreamName) -> None:
         await asyncio.sleep(0)
-        sequence = await super().append(name, events, fence=fence, floor=floor, resumes=resumes)
+
+    async def after_append(self, name: StreamName) -> None:
         await asyncio.sleep(0)
-        return sequence
 
 
 async def test_a_worker_stopped_at_any_moment_has_kept_what_was_streamed_and_nothing_else(

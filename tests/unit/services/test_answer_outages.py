@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from lorebase.core.errors import ErrorCode, Unavailable
 from lorebase.schemas.answers import AnswerStatus
-from lorebase.schemas.events import StreamEvent, StreamKind, StreamName
+from lorebase.schemas.events import StreamKind, StreamName
 from lorebase.services.answer_stream import SILENCE_SECONDS
 from tests.factories import add_tenant, make_settings
 from tests.fakes.answer_stage import AnswerStage
@@ -30,18 +29,9 @@ class OneWay(FakeEventStream):
 
     refuses = False
 
-    async def append(
-        self,
-        name: StreamName,
-        events: Sequence[StreamEvent],
-        *,
-        fence: int = 0,
-        floor: int = 0,
-        resumes: bool = False,
-    ) -> int:
+    async def before_append(self, name: StreamName) -> None:
         if self.refuses and name.kind is StreamKind.ANSWER:
             raise Unavailable("The connection broke.", code=ErrorCode.STORAGE_UNAVAILABLE)
-        return await super().append(name, events, fence=fence, floor=floor, resumes=resumes)
 
     def refuse(self) -> None:
         self.refuses = True

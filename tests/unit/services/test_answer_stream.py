@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
@@ -14,7 +13,6 @@ from lorebase.schemas.events import (
     AnswerCompletedEvent,
     AnswerDeltaEvent,
     AnswerStartedEvent,
-    StreamEvent,
     StreamName,
     StreamResetEvent,
 )
@@ -34,19 +32,10 @@ class Store(FakeEventStream):
         self.asked = 0
         self.hangs = False
 
-    async def append(
-        self,
-        name: StreamName,
-        events: Sequence[StreamEvent],
-        *,
-        fence: int = 0,
-        floor: int = 0,
-        resumes: bool = False,
-    ) -> int:
+    async def before_append(self, name: StreamName) -> None:
         self.asked += 1
         if self.hangs:
             await asyncio.Event().wait()
-        return await super().append(name, events, fence=fence, floor=floor, resumes=resumes)
 
 
 class Desk:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lorebase.core.errors import ErrorCode, Unavailable
-from lorebase.schemas.documents import UpdateDocument
 from lorebase.schemas.events import JobProgressedEvent
 from lorebase.schemas.jobs import JobLane, JobStatus
 from tests.factories import Tenant, add_tenant, make_settings
 from tests.fakes.faults import Crash, Faults
 from tests.fakes.world import World
+from tests.unit.services.library_changes import CHANGES, Change
 from tests.unit.services.library_of_indexes import Library
 
 
@@ -133,43 +132,10 @@ async def test_what_a_killed_worker_had_committed_is_not_embedded_again(library:
     await library.check()
 
 
-async def upload_new(library: Library) -> None:
-    await library.add("new")
-    await library.world.run_all()
-
-
-async def upload_again(library: Library) -> None:
-    await library.add("0", "Other words altogether. " * 40)
-    await library.world.run_all()
-
-
-async def rename(library: Library) -> None:
-    found = await library.world.documents.by_external_id(library.tenant.principal, library.base_id, "1")
-    assert found is not None
-    change = UpdateDocument(id=found.id, title="Renamed", tags=("new",))
-    await library.world.documents.update(library.tenant.principal, change)
-    await library.world.run_all()
-
-
-async def delete(library: Library) -> None:
-    found = await library.world.documents.by_external_id(library.tenant.principal, library.base_id, "2")
-    assert found is not None
-    await library.world.documents.delete(library.tenant.principal, found.id)
-    await library.world.run_all()
-
-
-async def queue_new(library: Library) -> None:
-    """Accepted now, ingested when the reindex is over."""
-    await library.add("waiting")
-
-
-CHANGES = [upload_new, upload_again, rename, delete, queue_new]
-
-
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @pytest.mark.parametrize("step", range(2, 40, 2))
 async def test_a_change_in_the_middle_of_a_reindex_is_right_in_both_indexes(
-    library: Library, step: int, change: Callable[[Library], Awaitable[None]]
+    library: Library, step: int, change: Change
 ) -> None:
     await library.fill(4)
     job = await library.reindex()
@@ -211,7 +177,7 @@ async def test_a_document_whose_ingestion_began_before_the_reindex_is_in_the_new
     st.none() | st.integers(1, 90),
 )
 async def test_whatever_happens_during_a_reindex_both_indexes_hold_the_same(
-    changes: list[tuple[int, Callable[[Library], Awaitable[None]]]], crash: int | None
+    changes: list[tuple[int, Change]], crash: int | None
 ) -> None:
     world = World()
     library = Library(world, await add_tenant(world.database))
@@ -220,7 +186,7 @@ async def test_whatever_happens_during_a_reindex_both_indexes_hold_the_same(
     faults = Faults()
     done: set[str] = set()
 
-    async def once(change: Callable[[Library], Awaitable[None]]) -> None:
+    async def once(change: Change) -> None:
         if change.__name__ not in done:
             done.add(change.__name__)
             await change(library)

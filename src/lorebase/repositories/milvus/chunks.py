@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from lorebase.repositories.milvus.connection import MilvusConnection, MilvusConn
 from lorebase.repositories.milvus.errors import PartitionMissing, translated
 from lorebase.repositories.milvus.filters import (
     document_condition,
+    documents_condition,
     knowledge_base_condition,
     query_condition,
     tenant_condition,
@@ -32,6 +34,7 @@ _BATCH_BYTES = 8 << 20
 _ROW_BYTES = 4096
 _LEAST_BREADTH = 200
 _PAGE_ROWS = 5000
+_COUNTED_TOGETHER = 500
 _COUNT = "count(*)"
 _IDENTITY_FIELDS = [c.CHUNK_ID, c.DOCUMENT_ID, c.GENERATION, c.ORDINAL]
 
@@ -152,6 +155,19 @@ class MilvusChunkIndex:
             return 0
         return int(answer[0][_COUNT])
 
+    async def count_each(
+        self, address: PartitionAddress, document_ids: Sequence[UUID]
+    ) -> Mapping[UUID, Mapping[int, int]]:
+        """How many rows of each document there are, by generation, with strong consistency."""
+        found: defaultdict[UUID, Counter[int]] = defaultdict(Counter)
+        ids = list(dict.fromkeys(document_ids))
+        for start in range(0, len(ids), _COUNTED_TOGETHER):
+            wanted = documents_condition(address, ids[start : start + _COUNTED_TOGETHER])
+            async for page in self._pages(address, wanted):
+                for one in page:
+                    found[one.document_id][one.generation] += 1
+        return found
+
     async def identities(
         self, address: PartitionAddress, *, after: UUID | None = None, through: UUID | None = None
     ) -> AsyncIterator[Sequence[VectorIdentity]]:
@@ -160,7 +176,12 @@ class MilvusChunkIndex:
             (c.DOCUMENT_ID, ">", after.hex if after else None),
             (c.DOCUMENT_ID, "<=", through.hex if through else None),
         )
-        wanted = all_of([tenant_condition(address), *_bounded(bounds)])
+        async for page in self._pages(address, all_of([tenant_condition(address), *_bounded(bounds)])):
+            yield page
+
+    async def _pages(
+        self, address: PartitionAddress, wanted: Condition
+    ) -> AsyncIterator[Sequence[VectorIdentity]]:
         last = ""
         while True:
             page = await self._page(address, all_of([wanted, Comparison(Field(c.CHUNK_ID), ">", last)]))

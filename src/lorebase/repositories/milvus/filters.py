@@ -59,6 +59,11 @@ def document_condition(address: PartitionAddress, document_id: UUID) -> Conditio
     return all_of([tenant_condition(address), Comparison(Field(c.DOCUMENT_ID), "==", document_id.hex)])
 
 
+def documents_condition(address: PartitionAddress, document_ids: Sequence[UUID]) -> Condition:
+    """Rows of some documents of the tenant."""
+    return all_of([tenant_condition(address), _ids(c.DOCUMENT_ID, document_ids)])
+
+
 def knowledge_base_condition(
     address: PartitionAddress, knowledge_base_id: UUID, document_ids: Sequence[UUID] | None
 ) -> Condition:

@@ -32,8 +32,13 @@ ASK_TO_STOP: dict[str, Any] = {
     "updated_at": CLOCK,
 }
 
-# A start, a retry and an end leave no progress of an earlier step behind.
+# A start and a retry leave no progress of an earlier step behind.
 NO_PROGRESS: dict[str, Any] = {"progress_stage": None, "progress_completed": 0, "progress_total": None}
+
+# What succeeded has done all of its last step; the last heartbeat came before the end.
+ALL_DONE: dict[str, Any] = {
+    "progress_completed": func.coalesce(jobs.c.progress_total, jobs.c.progress_completed)
+}
 
 
 def job_of(row: Row[Any]) -> Job:

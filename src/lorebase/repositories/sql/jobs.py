@@ -15,6 +15,7 @@ from lorebase.models.jobs import jobs
 from lorebase.repositories.sql.connection import SqlConnection
 from lorebase.repositories.sql.filters import job_condition
 from lorebase.repositories.sql.job_rows import (
+    ALL_DONE,
     ASK_TO_STOP,
     JOB_COLUMNS,
     NO_PROGRESS,
@@ -22,6 +23,7 @@ from lorebase.repositories.sql.job_rows import (
     ended,
     fenced,
     job_of,
+    progress_columns,
     queued_again,
 )
 from lorebase.repositories.sql.pagination import TIME, Keyset, read_page
@@ -33,6 +35,7 @@ from lorebase.schemas.jobs import (
     JobLane,
     JobOrder,
     JobOrderField,
+    JobProgress,
     JobStatus,
     JobSubjectType,
     NewJob,
@@ -147,9 +150,10 @@ class SqlJobRepository:
         )
         return await self._database.first(held.with_for_update(key_share=True)) is not None
 
-    async def succeed(self, job_id: UUID, fence: int) -> Job | None:
+    async def succeed(self, job_id: UUID, fence: int, progress: JobProgress | None = None) -> Job | None:
         """Ends the job; None when the fence no longer matches: then commit nothing."""
-        return await self._end(job_id, fence, ended(JobStatus.SUCCEEDED))
+        reached = ALL_DONE if progress is None else progress_columns(progress)
+        return await self._end(job_id, fence, {**ended(JobStatus.SUCCEEDED), **reached})
 
     async def fail(self, job_id: UUID, fence: int, error: JobError) -> Job | None:
         """Ends the job for good; None when the fence no longer matches."""
