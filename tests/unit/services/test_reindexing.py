@@ -215,13 +215,14 @@ async def test_vectors_that_are_lost_while_it_builds_are_counted_and_written_aga
 
     async def lose() -> None:
         for (collection, _), rows in library.world.index.partitions.items():
-            if collection == library.shorter.collection:
+            if collection == library.shorter.collection and not lost:
                 gone = [row.chunk_id for row in rows.values() if row.document_id == ids[0]]
-                lost.append(len(gone))
+                lost.extend([len(gone)] if gone else [])
                 for chunk_id in gone:
                     del rows[chunk_id]
 
-    faults.at(36, lose)
+    for step in range(30, 60):
+        faults.at(step, lose)
     await library.world.runner(faults).run(job.id)
     assert sum(lost) > 0
     # Lost before they were counted, they cost an attempt; afterwards they are found by the last count.
