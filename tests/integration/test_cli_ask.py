@@ -209,6 +209,12 @@ def test_filters_mode_and_limit_reach_the_api(lorebase: ConnectedCommandLine) ->
     ]
 
 
+def test_what_is_not_said_is_left_to_the_profile(lorebase: ConnectedCommandLine) -> None:
+    assert lorebase.run("search", "two", "--profile", "hyde").exit_code == 0
+    [called] = lorebase.server.called("Search")
+    assert called["input"] == {"knowledgeBaseIds": ["kb_1"], "query": "two", "profile": "hyde"}
+
+
 def test_a_filter_that_is_wrong_is_a_usage_error_before_anybody_is_asked(
     lorebase: ConnectedCommandLine,
 ) -> None:
