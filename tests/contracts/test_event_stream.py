@@ -9,7 +9,7 @@ import pytest
 
 from lorebase.core.errors import LeaseLost
 from lorebase.core.ids import new_id
-from lorebase.ports.event_stream import EventStream
+from lorebase.ports.event_stream import EventStream, Turn
 from lorebase.schemas.answers import FinishReason
 from lorebase.schemas.events import (
     AnswerCompletedEvent,
@@ -36,6 +36,41 @@ async def read(streams: EventStream, name: StreamName, after: StreamPosition | N
     events = await streams.read(name, after)
     assert events is not None
     return events
+
+
+class Taker:
+    """A follower who takes every so many turns at once, and reads after the others."""
+
+    def __init__(self, streams: EventStream, name: StreamName, *, takes_every: int) -> None:
+        self.seen: list[int] = []
+        self.taken = 0
+        self._streams = streams
+        self._name = name
+        self._takes_every = takes_every
+        self._offered = 0
+        self._position: StreamPosition | None = None
+
+    async def follow(self, total: int) -> None:
+        async with aclosing(self._streams.follow(self._name, self._take)) as turns:
+            async for turn in turns:
+                if turn.grown:
+                    for event in await self._streams.read(self._name, self._position) or ():
+                        self._see(event)
+                if len(self.seen) >= total:
+                    return
+
+    def _take(self, turn: Turn) -> bool:
+        self._offered += 1
+        if turn.after != self._position or self._offered % self._takes_every:
+            return False
+        self.taken += 1
+        for event in turn.events:
+            self._see(event)
+        return True
+
+    def _see(self, event: StoredEvent) -> None:
+        self._position = event.position
+        self.seen.append(event.position.sequence)
 
 
 class EventStreamContract:
@@ -167,8 +202,8 @@ class EventStreamContract:
 
     async def test_a_follower_may_look_at_the_clock_while_nothing_happens(self, streams: EventStream) -> None:
         async with asyncio.timeout(DEADLINE_SECONDS), aclosing(streams.follow(a_stream())) as turns:
-            assert await anext(turns)
-            while await anext(turns):
+            assert (await anext(turns)).grown
+            while (await anext(turns)).grown:
                 pass
 
     async def test_growth_while_a_follower_is_busy_is_told_when_it_comes_back(
@@ -176,12 +211,58 @@ class EventStreamContract:
     ) -> None:
         name = a_stream()
         async with asyncio.timeout(DEADLINE_SECONDS), aclosing(streams.follow(name)) as turns:
-            assert await anext(turns)
-            while await anext(turns):
+            assert (await anext(turns)).grown
+            while (await anext(turns)).grown:
                 pass
             await streams.append(name, [delta(0)])
-            while not await anext(turns):
+            while not (await anext(turns)).grown:
                 pass
+
+    async def test_what_a_turn_brings_is_what_comes_after_its_position(self, streams: EventStream) -> None:
+        name, brought = a_stream(), 0
+        await streams.append(name, [delta(0)])
+        async with asyncio.timeout(DEADLINE_SECONDS), aclosing(streams.follow(name)) as turns:
+            while brought < 5:
+                await streams.append(name, [delta(1), delta(2)])
+                turn = await anext(turns)
+                if turn.events:
+                    after = await read(streams, name, turn.after)
+                    assert list(turn.events) == after[: len(turn.events)]
+                    brought += 1
+
+    async def test_who_takes_some_turns_at_once_still_sees_everything_once_and_in_order(
+        self, streams: EventStream
+    ) -> None:
+        name, total = a_stream(), 40
+        followers = [Taker(streams, name, takes_every=every) for every in (1, 2, 3)]
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            following = [asyncio.create_task(each.follow(total)) for each in followers]
+            for number in range(total):
+                await streams.append(name, [delta(number)])
+                await asyncio.sleep(0.005 if number % 4 else 0)
+            await asyncio.gather(*following)
+        for each in followers:
+            assert each.seen == list(range(1, total + 1))
+        assert any(each.taken for each in followers)
+
+    async def test_a_turn_is_only_offered_to_who_waits_for_one(self, streams: EventStream) -> None:
+        name, offered = a_stream(), []
+        await streams.append(name, [delta(0)])
+
+        def take(turn: Turn) -> bool:
+            offered.append(turn)
+            return True
+
+        async with asyncio.timeout(DEADLINE_SECONDS), aclosing(streams.follow(name, take)) as busy:
+            other = Taker(streams, name, takes_every=1)
+            following = asyncio.create_task(other.follow(10))
+            await anext(busy)
+            for number in range(1, 10):
+                await streams.append(name, [delta(number)])
+                await asyncio.sleep(0.005)
+            await following
+            assert offered == []
+            assert (await anext(busy)).grown
 
     async def test_what_was_appended_before_a_reading_is_in_it_whoever_else_reads(
         self, streams: EventStream

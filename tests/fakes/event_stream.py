@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from lorebase.core.errors import ErrorCode, LeaseLost, Unavailable
+from lorebase.ports.event_stream import GROWN, TIME, TakesTurn, Turn
 from lorebase.schemas.events import StoredEvent, StreamEvent, StreamName, StreamPosition
 from tests.fakes.clock import FakeClock
 
@@ -34,6 +35,7 @@ class FakeEventStream:
         self._streams: dict[str, _Stream] = {}
         self._epochs = count(1)
         self._changed = asyncio.Event()
+        self._turns: dict[str, Turn] = {}
 
     async def append(
         self,
@@ -52,11 +54,14 @@ class FakeEventStream:
             raise LeaseLost("Another worker writes to this stream now.")
         self._streams[str(name)] = stream
         stream.fence = fence
+        before = StreamPosition(epoch=stream.epoch, sequence=stream.sequence)
         for event in events:
             stream.sequence += 1
             position = StreamPosition(epoch=stream.epoch, sequence=stream.sequence)
             stored = StoredEvent(position=position, occurred_at=self._clock.now(), event=event)
             stream.events.append(stored)
+        added = tuple(stream.events[-len(events) :])
+        self._turns[str(name)] = Turn(grown=True, after=before, events=added)
         del stream.events[: -self._max_events]
         self._wake()
         return stream.sequence
@@ -80,20 +85,26 @@ class FakeEventStream:
         stream = self._streams.get(str(name))
         return StreamPosition(epoch=stream.epoch, sequence=stream.sequence) if stream else None
 
-    async def follow(self, name: StreamName) -> AsyncGenerator[bool]:
-        grown, change = True, self._changed
+    async def follow(self, name: StreamName, at_once: TakesTurn | None = None) -> AsyncGenerator[Turn]:
+        turn, change = GROWN, self._changed
+        taken = False
         while True:
-            yield grown
+            if not taken:
+                yield turn
+            waits = not change.is_set()
+            taken = False
             try:
                 async with asyncio.timeout(self._wait_seconds):
                     await change.wait()
-                grown, change = True, self._changed
+                turn, change = self._turns.get(str(name), GROWN), self._changed
+                taken = bool(waits and turn.events and at_once and at_once(turn))
             except TimeoutError:
-                grown = False
+                turn = TIME
 
     def lose(self, name: StreamName) -> None:
         """Forgets a stream, as a flush or its expiry does."""
         self._streams.pop(str(name), None)
+        self._turns.pop(str(name), None)
         self._wake()
 
     def of(self, name: StreamName) -> list[StreamEvent]:

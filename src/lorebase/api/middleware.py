@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Awaitable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -85,7 +86,7 @@ class _Response:
         self.trace_id = trace_id
         self.status = 0
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
             headers = MutableHeaders(scope=message)
@@ -94,7 +95,7 @@ class _Response:
                 headers.setdefault(name, value)
         elif message["type"] == "websocket.accept":
             self.status = 101
-        await self._send(message)
+        return self._send(message)
 
 
 def _safe_path(path: str) -> str:

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
-from uuid import UUID
 
 from pydantic import TypeAdapter
 from redis.exceptions import RedisError
@@ -15,7 +14,7 @@ from redis.exceptions import RedisError
 from lorebase.clients.redis_connection import open_redis
 from lorebase.clients.redis_wakeups import PROBE_SECONDS, Newest, StreamWakeups, meta_of
 from lorebase.core.errors import ErrorCode, LeaseLost, Unavailable
-from lorebase.ports.event_stream import EVENTS_AT_ONCE
+from lorebase.ports.event_stream import EVENTS_AT_ONCE, TakesTurn, Turn
 from lorebase.schemas.events import (
     TERMINAL_EVENTS,
     StoredEvent,
@@ -68,7 +67,6 @@ class RedisEventStream:
         self._append = self._redis.register_script(APPEND)
         self._wakeups = StreamWakeups(redis_url, self, probe_seconds=probe_seconds)
         self._readings: dict[_Place, asyncio.Task[list[StoredEvent] | None]] = {}
-        self._ahead: dict[_Place, list[StoredEvent] | None] = {}
 
     async def append(
         self,
@@ -104,12 +102,10 @@ class RedisEventStream:
     ) -> Sequence[StoredEvent] | None:
         """Events after the position; None when the stream no longer holds what follows it.
 
-        Followers that are woken together find what was read before they were woken, or read together. A
-        reading is joined only until it is sent: so it holds whatever was appended before anybody asked.
+        Followers that ask together read together. A reading is joined only until it is sent: so it holds
+        whatever was appended before anybody asked.
         """
-        place = _place(name.kind, name.id, after, limit)
-        if place in self._ahead:
-            return self._ahead[place]
+        place = _place(name, after, limit)
         reading = self._readings.get(place)
         if reading is None:
             reading = self._readings[place] = asyncio.create_task(
@@ -117,7 +113,7 @@ class RedisEventStream:
             )
         return await asyncio.shield(reading)
 
-    async def read_ahead(self, grown: Mapping[str, Newest]) -> None:
+    async def read_ahead(self, grown: Mapping[str, Newest]) -> Mapping[str, Turn]:
         """Reads on for all followers who stand where a stream stood, just before they are woken."""
         places = {
             stream: StreamPosition(epoch=at.epoch.decode(), sequence=at.sequence)
@@ -127,14 +123,12 @@ class RedisEventStream:
             *(self._read(stream, after, EVENTS_AT_ONCE) for stream, after in places.items()),
             return_exceptions=True,
         )
-        for (stream, after), events in zip(places.items(), readings, strict=True):
-            # Where it failed, each follower reads by itself and meets the failure.
-            if not isinstance(events, BaseException):
-                self._ahead[_place(*_subject(stream), after, EVENTS_AT_ONCE)] = events
-
-    def forget_ahead(self) -> None:
-        """From now on a reading asks Redis again."""
-        self._ahead.clear()
+        # Where it failed or the place is lost, each follower reads by itself and meets that.
+        return {
+            stream: Turn(grown=True, after=after, events=events)
+            for (stream, after), events in zip(places.items(), readings, strict=True)
+            if isinstance(events, list) and events
+        }
 
     async def _read_together(
         self, place: _Place, stream: str, after: StreamPosition | None
@@ -171,9 +165,9 @@ class RedisEventStream:
             return None
         return StreamPosition(epoch=epoch.decode(), sequence=int(sequence))
 
-    def follow(self, name: StreamName) -> AsyncGenerator[bool]:
-        """True whenever the stream may have grown."""
-        return self._wakeups.follow(_stream(name))
+    def follow(self, name: StreamName, at_once: TakesTurn | None = None) -> AsyncGenerator[Turn]:
+        """A turn whenever the stream may have grown."""
+        return self._wakeups.follow(_stream(name), at_once)
 
     async def ping(self) -> None:
         """Raises Unavailable when Redis does not answer."""
@@ -197,15 +191,10 @@ def _meta(name: StreamName) -> str:
     return meta_of(_stream(name))
 
 
-def _subject(stream: str) -> tuple[str, UUID]:
-    kind, _, identity = stream.partition("{")[2].removesuffix("}").split(":")
-    return kind, UUID(identity)
-
-
-def _place(kind: str, identity: UUID, after: StreamPosition | None, limit: int) -> _Place:
+def _place(name: StreamName, after: StreamPosition | None, limit: int) -> _Place:
     # Thousands of followers look it up: numbers and texts are compared without Python code.
     epoch, sequence = (after.epoch, after.sequence) if after else (None, 0)
-    return kind, identity.int, epoch, sequence, limit
+    return name.kind, name.id.int, epoch, sequence, limit
 
 
 def _sequence(entry_id: bytes) -> int:

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from redis.exceptions import RedisError
 
 from lorebase.clients.redis_connection import open_redis
+from lorebase.ports.event_stream import GROWN, TIME, TakesTurn, Turn
 
 logger = logging.getLogger(__name__)
 
@@ -30,30 +31,48 @@ class Newest(NamedTuple):
 
 
 class ReadAhead(Protocol):
-    """Reads what followers will ask for as soon as they are woken."""
+    """Reads what followers would ask for as soon as they are woken."""
 
-    async def read_ahead(self, grown: Mapping[str, Newest]) -> None:
-        """Gets the streams that grew, and where each stood before. Its failure is that of the readings."""
-        ...
-
-    def forget_ahead(self) -> None:
-        """Those who were woken have read."""
+    async def read_ahead(self, grown: Mapping[str, Newest]) -> Mapping[str, Turn]:
+        """What wakes the followers of the streams that grew, of which it gets where each stood before."""
         ...
 
 
 class _Follower:
     """Somebody who waits; a slow one costs a flag, not a queue."""
 
-    __slots__ = ("_grown", "_waiter", "woken")
+    __slots__ = ("_at_once", "_waiter", "pending")
 
-    def __init__(self) -> None:
-        self._grown = self.woken = True
+    def __init__(self, at_once: TakesTurn | None) -> None:
+        self.pending: Turn | None = GROWN
+        self._at_once = at_once
         self._waiter: asyncio.Future[None] | None = None
 
-    def wake(self, *, grown: bool) -> None:
+    @property
+    def waits(self) -> bool:
+        """Whether it has seen to every turn so far."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def tell(self, turn: Turn) -> None:
+        """Lets it deal with the turn at once, or wakes it."""
+        waiter = self._waiter
+        if self._at_once is None or waiter is None or waiter.done():
+            self.wake(turn)
+            return
+        try:
+            if not self._at_once(turn):
+                self.wake(turn)
+        except Exception as failure:  # noqa: BLE001 - it is the follower's, who hears of it where it waits
+            if not waiter.done():
+                waiter.set_exception(failure)
+
+    def wake(self, turn: Turn) -> None:
         """Ends the waiting, or the next one when nobody waits just now."""
-        self.woken = True
-        self._grown = self._grown or grown
+        if self.pending is None or not self.pending.grown:
+            self.pending = turn
+        elif turn.grown:
+            # It missed a turn: the events of one do not follow where it stands.
+            self.pending = GROWN
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -62,10 +81,10 @@ class _Follower:
         self._waiter = asyncio.get_running_loop().create_future()
         return self._waiter
 
-    def turn(self) -> bool:
-        """Whether the stream may have grown since the last turn."""
-        grown, self._grown, self.woken = self._grown, False, False
-        return grown
+    def turn(self) -> Turn:
+        """What has woken it."""
+        turn, self.pending = self.pending, None
+        return turn or TIME
 
 
 class StreamWakeups:
@@ -74,7 +93,7 @@ class StreamWakeups:
     Every few seconds it also looks where they stand, all at once: a stream that was lost, or lost and begun
     anew with smaller sequences, wakes its followers too. So none of them has to ask by itself.
 
-    Who is woken because a stream grew finds it read already: all at once, in the turn of the loop that wakes.
+    Who is woken because a stream grew is handed what was read for all.
     """
 
     def __init__(self, redis_url: str, reader: ReadAhead, *, probe_seconds: float = PROBE_SECONDS) -> None:
@@ -87,17 +106,17 @@ class StreamWakeups:
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def follow(self, stream: str) -> AsyncGenerator[bool]:
-        """True at once and whenever the stream may have grown or was lost; False when it is only time."""
-        follower = _Follower()
+    async def follow(self, stream: str, at_once: TakesTurn | None = None) -> AsyncGenerator[Turn]:
+        """A turn at once, whenever the stream may have grown or was lost, and when it is time."""
+        follower = _Follower(at_once)
         self._followers.setdefault(stream, set()).add(follower)
         if stream not in self._newest:
             self._changed.set()
         self._start()
         try:
             while True:
-                # Growth before the reader knew the stream is found by the reading that follows each True.
-                if not follower.woken:
+                # Growth before the reader knew the stream is found by the reading after the first turn.
+                if follower.pending is None:
                     await follower.waking()
                 yield follower.turn()
         finally:
@@ -129,7 +148,7 @@ class StreamWakeups:
             await asyncio.sleep(TURN_SECONDS)
             for followers in self._followers.values():
                 for follower in followers:
-                    follower.wake(grown=False)
+                    follower.wake(TIME)
 
     async def _read(self) -> None:
         while True:
@@ -165,13 +184,13 @@ class StreamWakeups:
             await asyncio.gather(reading, changing, return_exceptions=True)
         grown = {key.decode(): int(entries[-1][0].split(b"-")[0]) for key, entries in found}
         before = {stream: self._newest[stream] for stream in grown if stream in self._newest}
-        await self._reader.read_ahead(before)
+        turns = await self._reader.read_ahead(before)
         for stream, sequence in grown.items():
+            turn = turns.get(stream, GROWN)
             if stream in self._newest:
-                self._newest[stream] = self._newest[stream]._replace(sequence=sequence)
-            self._wake(stream)
-        # Runs after all who were just woken.
-        asyncio.get_running_loop().call_soon(self._reader.forget_ahead)
+                read = turn.events[-1].position.sequence if turn.events else 0
+                self._newest[stream] = self._newest[stream]._replace(sequence=max(sequence, read))
+            self._wake(stream, turn)
 
     async def _look(self, streams: Collection[str]) -> None:
         if not streams:
@@ -193,9 +212,23 @@ class StreamWakeups:
         )
         return grown
 
-    def _wake(self, stream: str) -> None:
-        for follower in self._followers.get(stream, ()):
-            follower.wake(grown=True)
+    def _wake(self, stream: str, turn: Turn = GROWN) -> None:
+        followers = tuple(self._followers.get(stream, ()))
+        if not turn.events:
+            for follower in followers:
+                follower.wake(turn)
+            return
+        # One goes ahead: what is made of the events for it is there when the others are told.
+        ahead = next((each for each in followers if each.waits), None)
+        if ahead is not None:
+            ahead.wake(turn)
+        asyncio.get_running_loop().call_soon(_tell, followers, ahead, turn)
+
+
+def _tell(followers: Collection[_Follower], told: _Follower | None, turn: Turn) -> None:
+    for follower in followers:
+        if follower is not told:
+            follower.tell(turn)
 
 
 def meta_of(stream: str) -> str:

@@ -1,10 +1,11 @@
-"""Work that a cancel must not cut in two."""
+"""Work that a cancel must not cut in two, and work that is begun before anybody awaits it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import TypeVar
+from collections.abc import Awaitable, Coroutine, Generator
+from functools import partial
+from typing import Any, TypeVar
 
 Done = TypeVar("Done")
 
@@ -20,3 +21,37 @@ async def uninterrupted(work: Coroutine[None, None, Done]) -> Done:
     except asyncio.CancelledError:
         await asyncio.wait({ending})
         raise
+
+
+def begin(work: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
+    """Runs the work at once, up to where it has to wait; the rest is to be awaited, None if there is none.
+
+    Work that seldom waits then costs no task. Up to its first wait it must not ask which task it runs in.
+    """
+    try:
+        waiting = work.send(None)
+    except StopIteration:
+        return None
+    return _Begun(work, waiting)
+
+
+class _Begun:
+    """Work that waits for the first time, for what its coroutine gave to the event loop."""
+
+    def __init__(self, work: Coroutine[Any, Any, None], waiting: Any) -> None:
+        self._work = work
+        self._waiting = waiting
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waiting = self._waiting
+        while True:
+            try:
+                heard = yield waiting
+            except BaseException as failure:  # noqa: BLE001 - whatever it is, a cancel too, is the work's
+                step = partial(self._work.throw, failure)
+            else:
+                step = partial(self._work.send, heard)
+            try:
+                waiting = step()
+            except StopIteration:
+                return

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from lorebase.schemas.events import StoredEvent, StreamEvent, StreamName, StreamPosition
 
 EVENTS_AT_ONCE = 100
+
+
+class Turn(NamedTuple):
+    """What wakes a follower: the stream may have grown or was lost, or it is only time to look at the clock.
+
+    `events`, where there are any, come right after the position `after`: read once for all who stand there.
+    Whoever stands elsewhere, or gets none though the stream has grown, reads by itself.
+    """
+
+    grown: bool
+    after: StreamPosition | None = None
+    events: Sequence[StoredEvent] = ()
+
+
+# They take it while a follower waits, and say whether they did.
+TakesTurn = Callable[[Turn], bool]
+TakesEvent = Callable[[StoredEvent], bool]
+
+GROWN = Turn(grown=True)
+TIME = Turn(grown=False)
 
 
 class EventStream(Protocol):
@@ -46,10 +66,14 @@ class EventStream(Protocol):
         """The position of the newest event; None when the stream does not exist."""
         ...
 
-    def follow(self, name: StreamName) -> AsyncGenerator[bool]:
-        """True at once, and then whenever the stream may have grown or was lost; close it when done.
+    def follow(self, name: StreamName, at_once: TakesTurn | None = None) -> AsyncGenerator[Turn]:
+        """A turn that has `grown` at once, and then whenever the stream may have; close it when done.
 
-        In between False every few seconds, so that a follower can look at the clock. One connection per
-        process serves all followers. An outage of the store ends no generator; True says when it is over.
+        In between one that has not every few seconds, so that a follower can look at the clock. One
+        connection per process serves all followers. An outage of the store ends no generator; a turn says
+        when it is over.
+
+        While the follower waits for a turn, one with events may be shown to `at_once` instead: when that says
+        that it dealt with them, nobody is woken. Thousands of followers are told of an event in this way.
         """
         ...

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from lorebase.core.errors import Unavailable
 from lorebase.ports.clock import Clock
-from lorebase.ports.event_stream import EVENTS_AT_ONCE, EventStream
+from lorebase.ports.event_stream import EVENTS_AT_ONCE, EventStream, Turn
 from lorebase.schemas.events import StoredEvent, StreamEvent, StreamPosition, StreamResetEvent
 from lorebase.services.stream_merging import merged
 from lorebase.services.stream_subjects import StreamSubject, SubjectEnd
@@ -24,8 +24,6 @@ class StreamReader:
         streams: EventStream,
         clock: Clock,
         after: StreamPosition | None,
-        *,
-        replay_last: bool,
     ) -> None:
         self.position = after
         self.exists = True
@@ -35,15 +33,44 @@ class StreamReader:
         self._subject = subject
         self._streams = streams
         self._clock = clock
-        self._replay_last = replay_last
 
-    async def skip_to_end(self) -> None:
-        """Leaves out what the stream holds already."""
+    async def begin(self) -> None:
+        """Finds the place of who named none: a subject that never ends is followed from now on."""
+        if self.position is not None or self._subject.ends:
+            return
         try:
             self.position = await self._streams.tail(self._subject.name)
         except Unavailable:
             # Events are missed until the stream can be reached: no place in it matches this one.
             self.position = StreamPosition(epoch=NOWHERE, sequence=0)
+
+    def take(self, turn: Turn) -> Sequence[StoredEvent]:
+        """What the turn brings, when it goes on where the reader stands; else it may be `behind`."""
+        if self._continues(turn):
+            return self._passed(turn.events)
+        self.behind = turn.grown or not self.reachable
+        return ()
+
+    def glance(self, turn: Turn) -> StoredEvent | None:
+        """The event of a turn, when it is the only one, the next one, and not the last of the subject."""
+        if len(turn.events) != 1 or not self._continues(turn):
+            return None
+        event = turn.events[0]
+        return None if self._subject.ends and event.is_terminal else event
+
+    def skip(self, event: StoredEvent) -> None:
+        """Goes on to behind an event that the subscriber got at a glance."""
+        self.position = event.position
+
+    def _continues(self, turn: Turn) -> bool:
+        after, place = turn.after, self.position
+        return (
+            after is not None
+            and place is not None
+            and after.sequence == place.sequence
+            and after.epoch == place.epoch
+            and self.reachable
+        )
 
     async def read_on(self) -> Sequence[StoredEvent]:
         """The next events, as many as are read at once; a StreamReset where the place is no longer kept.
@@ -61,6 +88,9 @@ class StreamReader:
             self.reachable = self.behind = False
             return ()
         self.exists = True
+        return self._passed(batch)
+
+    def _passed(self, batch: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
         # What is appended after this reading wakes its followers again.
         self.behind = len(batch) >= EVENTS_AT_ONCE
         if not batch:
@@ -94,7 +124,7 @@ class StreamReader:
             place = lost and lost.model_copy(update={"epoch": NOWHERE})
         else:
             # The snapshot says all but the newest event: that one may be the end, so it is read once more.
-            back = 1 if self._replay_last else 0
+            back = 1 if self._subject.ends else 0
             place = self.position = tail.model_copy(update={"sequence": tail.sequence - back})
         if place is None:
             return None

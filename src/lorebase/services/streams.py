@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from uuid import UUID
 
 from lorebase.core.config import Settings
 from lorebase.core.errors import Unavailable
 from lorebase.ports.clock import Clock
-from lorebase.ports.event_stream import EventStream
+from lorebase.ports.event_stream import EventStream, TakesEvent, Turn
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.events import StoredEvent, StreamPosition
 from lorebase.schemas.filters import JobFilter
@@ -54,74 +55,108 @@ class StreamService:
         self._access = AccessService(units=units, clock=clock)
         self._doubt_seconds = doubt_seconds
 
-    async def job_events(
-        self, principal: Principal, job_id: UUID, after: StreamPosition | None
+    def job_events(
+        self,
+        principal: Principal,
+        job_id: UUID,
+        after: StreamPosition | None,
+        take: TakesEvent | None = None,
     ) -> AsyncGenerator[StoredEvent]:
         """Events of a job after the position (from the start when None), then live, to its end. NotFound.
 
         A position no longer kept gives a StreamReset, then what is live. A job whose stream is gone gives a
-        StreamReset and its terminal event.
+        StreamReset and its terminal event. An event that `take` took is not given.
         """
         require(principal, ApiScope.READ)
         subject = JobSubject(self._units, principal.workspace_id, job_id)
-        await subject.end()
-        reader = StreamReader(subject, self._streams, self._clock, after, replay_last=True)
-        async with aclosing(self._follow(principal, subject, reader)) as events:
-            async for event in events:
-                yield event
+        return self._follow(principal, subject, after, take)
 
-    async def answer_events(
-        self, principal: Principal, answer_id: UUID, after: StreamPosition | None
+    def answer_events(
+        self,
+        principal: Principal,
+        answer_id: UUID,
+        after: StreamPosition | None,
+        take: TakesEvent | None = None,
     ) -> AsyncGenerator[StoredEvent]:
         """Events of an answer, as `job_events`; deltas that waited together come as one."""
         require(principal, ApiScope.ASK)
         subject = AnswerSubject(self._units, principal.workspace_id, answer_id)
-        await subject.end()
-        reader = StreamReader(subject, self._streams, self._clock, after, replay_last=True)
-        async with aclosing(self._follow(principal, subject, reader)) as events:
-            async for event in events:
-                yield event
+        return self._follow(principal, subject, after, take)
 
-    async def workspace_job_events(
-        self, principal: Principal, after: StreamPosition | None, condition: JobFilter | None
+    def workspace_job_events(
+        self,
+        principal: Principal,
+        after: StreamPosition | None,
+        condition: JobFilter | None,
+        take: TakesEvent | None = None,
     ) -> AsyncGenerator[StoredEvent]:
         """Events of all jobs that match, without end; only new ones when `after` is None."""
         require(principal, ApiScope.READ)
         subject = WorkspaceSubject(principal.workspace_id)
-        reader = StreamReader(subject, self._streams, self._clock, after, replay_last=False)
-        if after is None:
-            await reader.skip_to_end()
-        async with aclosing(self._follow(principal, subject, reader)) as events:
-            async for event in events:
-                job = getattr(event.event, "job", None)
-                if job is None or matches(job, condition):
-                    yield event
+        if condition is None:
+            return self._follow(principal, subject, after, take)
+        fitting = take and (lambda event: not _fits(event, condition) or take(event))
+        return _matching(self._follow(principal, subject, after, fitting), condition)
 
     async def _follow(
-        self, principal: Principal, subject: StreamSubject, reader: StreamReader
+        self,
+        principal: Principal,
+        subject: StreamSubject,
+        after: StreamPosition | None,
+        take: TakesEvent | None,
     ) -> AsyncGenerator[StoredEvent]:
+        # Whose subject is gone is told so; whose subject ended long ago gets what is kept of it.
+        await subject.end()
+        reader = StreamReader(subject, self._streams, self._clock, after)
+        await reader.begin()
         # Each event passes here once for every follower: what is seldom due is asked for only when it is.
         checks = _Checks(self._access, principal, self._clock, self._settings.stream_reauthorise_seconds)
         doubt = _Doubt(subject, self._clock, self._doubt_seconds)
-        async with aclosing(self._streams.follow(subject.name)) as turns:
-            async for grown in turns:
+        at_once = take and partial(self._take, take, reader, checks, doubt)
+        async with aclosing(self._streams.follow(subject.name, at_once)) as turns:
+            async for turn in turns:
                 now = self._clock.monotonic()
                 if now >= checks.due:
                     await checks.recheck()
-                reader.behind = grown or not reader.reachable
+                for event in reader.take(turn):
+                    doubt.allay(now)
+                    yield event
                 while reader.behind:
                     for event in await reader.read_on():
                         doubt.allay(now)
                         yield event
                 if reader.ended:
                     return
-                at_once = not (reader.reachable and reader.exists)
-                if at_once or doubt.is_due(now):
-                    end = await doubt.ended(at_once=at_once)
+                silent = not (reader.reachable and reader.exists)
+                if silent or doubt.is_due(now):
+                    end = await doubt.ended(at_once=silent)
                     if end is not None:
                         for event in reader.conclude(end):
                             yield event
                         return
+
+    def _take(
+        self, take: TakesEvent, reader: StreamReader, checks: _Checks, doubt: _Doubt, turn: Turn
+    ) -> bool:
+        """Whether the subscriber could be given the turn while it waits: nothing else may be due."""
+        event, now = reader.glance(turn), self._clock.monotonic()
+        if event is None or now >= checks.due or not take(event):
+            return False
+        reader.skip(event)
+        doubt.allay(now)
+        return True
+
+
+async def _matching(events: AsyncGenerator[StoredEvent], condition: JobFilter) -> AsyncGenerator[StoredEvent]:
+    async with aclosing(events):
+        async for event in events:
+            if _fits(event, condition):
+                yield event
+
+
+def _fits(event: StoredEvent, condition: JobFilter) -> bool:
+    job = getattr(event.event, "job", None)
+    return job is None or matches(job, condition)
 
 
 class _Checks:

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from lorebase.clients.redis_streams import RedisEventStream
 from lorebase.core.errors import LeaseLost, Unavailable
 from lorebase.core.ids import new_id
+from lorebase.ports.event_stream import TakesTurn, Turn
 from lorebase.schemas.answers import FinishReason
 from lorebase.schemas.events import (
     AnswerCompletedEvent,
@@ -189,7 +190,7 @@ async def test_followers_hear_of_a_stream_that_is_lost_and_of_one_begun_anew_beh
     await streams.append(name, [delta(i) for i in range(5)])
     async with asyncio.timeout(20), aclosing(streams.follow(name)) as turns:
         for expected in (5, None, 1):
-            while not await anext(turns) or (await sequence_of(streams, name)) != expected:
+            while not (await anext(turns)).grown or (await sequence_of(streams, name)) != expected:
                 pass
             if expected == 5:
                 await redis.delete(f"lorebase:stream:{{{name}}}", f"lorebase:stream:{{{name}}}:meta")
@@ -208,7 +209,7 @@ async def test_an_idle_follower_of_a_stream_that_does_not_exist_asks_nothing(
     streams: RedisEventStream,
 ) -> None:
     async with asyncio.timeout(20), aclosing(streams.follow(a_stream())) as turns:
-        heard = [await anext(turns) for _ in range(4)]
+        heard = [(await anext(turns)).grown for _ in range(4)]
     # Once at once, perhaps once more when the reader knows the stream, and then the clock alone.
     assert heard[0]
     assert not any(heard[2:])
@@ -242,10 +243,10 @@ async def test_what_grew_is_read_once_for_all_who_are_woken_by_it(
 
     async def follow() -> None:
         async with aclosing(streams.follow(name)) as turns:
-            async for grown in turns:
-                events = await streams.read(name, start) if grown else None
-                if events:
-                    found.append(events)
+            async for turn in turns:
+                if turn.events:
+                    assert turn.after == start
+                    found.append(turn.events)
                     return
 
     followers = [asyncio.create_task(follow()) for _ in range(50)]
@@ -263,6 +264,71 @@ async def test_what_grew_is_read_once_for_all_who_are_woken_by_it(
     await redis.aclose()
 
 
+async def test_one_goes_ahead_and_all_others_take_at_once_what_it_was_woken_for(
+    streams: RedisEventStream, redis_url: str
+) -> None:
+    name, ahead, taken = a_stream(), [], []
+    await streams.append(name, [delta(0)])
+    redis = Redis.from_url(redis_url)
+
+    def take(turn: Turn) -> bool:
+        # Whoever went ahead has dealt with the turn before anybody else hears of it.
+        assert ahead == [turn.events]
+        taken.append(turn.events)
+        return True
+
+    async def follow() -> None:
+        async with aclosing(streams.follow(name, take)) as turns:
+            async for turn in turns:
+                if turn.events:
+                    ahead.append(turn.events)
+
+    followers = [asyncio.create_task(follow()) for _ in range(20)]
+    async with asyncio.timeout(20):
+        while not any(client["cmd"] == "xread" for client in await redis.client_list()):
+            await asyncio.sleep(0.01)
+        await streams.append(name, [delta(1)])
+        while len(taken) < 19:
+            await asyncio.sleep(0.01)
+    assert len(ahead) == 1
+    assert all(events is ahead[0] for events in taken)
+    for follower in followers:
+        follower.cancel()
+    await asyncio.wait(followers)
+    await redis.aclose()
+
+
+async def test_a_failure_in_taking_at_once_ends_that_follower_and_no_other(
+    streams: RedisEventStream, redis_url: str
+) -> None:
+    name, seen = a_stream(), []
+    await streams.append(name, [delta(0)])
+
+    def fail(_turn: Turn) -> bool:
+        raise ValueError("a bug")
+
+    async def follow(take: TakesTurn | None) -> None:
+        async with aclosing(streams.follow(name, take)) as turns:
+            async for turn in turns:
+                seen.extend(turn.events)
+
+    broken = [asyncio.create_task(follow(fail)) for _ in range(2)]
+    healthy = asyncio.create_task(follow(None))
+    async with asyncio.timeout(20):
+        while not any(task.done() for task in broken):
+            await streams.append(name, [delta(1)])
+            await asyncio.sleep(0.01)
+        so_far = len(seen)
+        while len(seen) == so_far:
+            await streams.append(name, [delta(1)])
+            await asyncio.sleep(0.01)
+    assert not healthy.done()
+    assert next(str(task.exception()) for task in broken if task.done()) == "a bug"
+    for task in (healthy, *broken):
+        task.cancel()
+    await asyncio.wait({healthy, *broken})
+
+
 async def test_who_reads_again_after_a_waking_finds_what_was_appended_since(
     streams: RedisEventStream,
 ) -> None:
@@ -272,7 +338,7 @@ async def test_who_reads_again_after_a_waking_finds_what_was_appended_since(
     async with asyncio.timeout(20), aclosing(streams.follow(name)) as turns:
         for number in range(1, 20):
             await streams.append(name, [delta(number)])
-            while not await anext(turns):
+            while not (await anext(turns)).grown:
                 pass
             await streams.read(name, start)
             await streams.append(name, [delta(number)])
@@ -290,8 +356,8 @@ async def test_followers_miss_nothing_and_see_nothing_twice_however_fast_events_
         seen: list[int] = []
         position: StreamPosition | None = None
         async with aclosing(streams.follow(name)) as turns:
-            async for grown in turns:
-                for event in (await streams.read(name, position) or ()) if grown else ():
+            async for turn in turns:
+                for event in (await streams.read(name, position) or ()) if turn.grown else ():
                     position = event.position
                     seen.append(position.sequence)
                     await asyncio.sleep(0.001 if pause else 0)

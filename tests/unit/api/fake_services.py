@@ -12,6 +12,7 @@ from lorebase.clients.process_rate_limiter import ProcessRateLimiter
 from lorebase.core.errors import NotFound, Unauthenticated
 from lorebase.core.ids import new_id
 from lorebase.core.security import Signer
+from lorebase.ports.event_stream import TakesEvent
 from lorebase.schemas.answers import Answer, Ask, Asked, Conversation, ConversationOrder, Message
 from lorebase.schemas.documents import (
     Chunk,
@@ -486,19 +487,34 @@ class FakeStreams(Fake):
             self.open -= 1
 
     def job_events(
-        self, principal: Principal, job_id: UUID, after: StreamPosition | None, /
+        self,
+        principal: Principal,
+        job_id: UUID,
+        after: StreamPosition | None,
+        _take: TakesEvent | None = None,
+        /,
     ) -> AsyncGenerator[StoredEvent, None]:
         self.calls.note("streams.job_events", job_id, after)
         return self._play(after)
 
     def answer_events(
-        self, principal: Principal, answer_id: UUID, after: StreamPosition | None, /
+        self,
+        principal: Principal,
+        answer_id: UUID,
+        after: StreamPosition | None,
+        _take: TakesEvent | None = None,
+        /,
     ) -> AsyncGenerator[StoredEvent, None]:
         self.calls.note("streams.answer_events", answer_id, after)
         return self._play(after)
 
     def workspace_job_events(
-        self, principal: Principal, after: StreamPosition | None, condition: JobFilter | None, /
+        self,
+        principal: Principal,
+        after: StreamPosition | None,
+        condition: JobFilter | None,
+        _take: TakesEvent | None = None,
+        /,
     ) -> AsyncGenerator[StoredEvent, None]:
         self.calls.note("streams.workspace_job_events", after, condition)
         return self._play(after)

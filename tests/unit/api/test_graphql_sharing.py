@@ -151,6 +151,37 @@ async def test_variables_that_are_no_json_share_nothing() -> None:
     assert not isinstance(first, SharedResult)
 
 
+async def test_what_was_made_for_one_is_handed_on_to_who_asks_the_same() -> None:
+    results, event, got = EventResults(), happening(), list[SharedResult]()
+
+    def take(result: SharedResult) -> bool:
+        got.append(result)
+        return len(got) < 2
+
+    deliver = results.deliverer(b"same", take)
+    assert not deliver(event)
+    first = await ask(results, "", event, operation=b"same")
+    assert deliver(event)
+    assert not deliver(event)
+    assert got == [first, first]
+    assert not results.deliverer(b"other", take)(event)
+    assert not deliver(happening())
+
+
+async def test_what_depends_on_the_reader_is_never_handed_on() -> None:
+    results, event, got = EventResults(), happening(), list[SharedResult]()
+    deliver = results.deliverer(b"same", lambda result: got.append(result) is None)
+    await ask(results, "reader", event, operation=b"same")
+    assert not deliver(event)
+    assert got == []
+
+
+async def test_without_a_fingerprint_nothing_is_handed_on() -> None:
+    results, event = EventResults(), happening()
+    await ask(results, "", event, operation=None)
+    assert not results.deliverer(None, lambda _result: True)(event)
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorebase.core.ids import new_id
-from lorebase.ports.event_stream import EVENTS_AT_ONCE
+from lorebase.ports.event_stream import EVENTS_AT_ONCE, Turn
 from lorebase.schemas.answers import FinishReason
 from lorebase.schemas.events import AnswerCompletedEvent, AnswerStartedEvent, StoredEvent, StreamPosition
 from lorebase.services.stream_reader import StreamReader
@@ -29,7 +29,7 @@ class Scene:
         await self.streams.append(self.subject.name, [started] * number)
 
     def reader(self, after: StreamPosition | None = None) -> StreamReader:
-        return StreamReader(self.subject, self.streams, FakeClock(), after, replay_last=True)
+        return StreamReader(self.subject, self.streams, FakeClock(), after)
 
     async def end(self) -> SubjectEnd:
         event = AnswerCompletedEvent(answer_id=self.subject.name.id, finish_reason=FinishReason.STOP)
@@ -121,3 +121,46 @@ def shown(events: object) -> list[tuple[str, int]]:
     assert isinstance(events, list)
     assert all(isinstance(event, StoredEvent) for event in events)
     return [(event.event.type, event.position.sequence) for event in events]
+
+
+@given(
+    batches=st.lists(st.integers(1, 3), max_size=25),
+    looks=st.lists(st.sampled_from(["glance", "take", "miss"]), min_size=25, max_size=25),
+)
+async def test_however_turns_are_dealt_with_everything_is_seen_once_and_in_order(
+    batches: list[int], looks: list[str]
+) -> None:
+    scene, seen = Scene(), list[int]()
+    await scene.append(1)
+    reader = scene.reader()
+    seen += [sequence for reading in await caught_up(reader) for sequence in reading]
+    for number, look in zip(batches, looks, strict=False):
+        turns = scene.streams.follow(scene.subject.name)
+        await anext(turns)
+        await scene.append(number)
+        turn = await anext(turns)
+        event = reader.glance(turn) if look == "glance" else None
+        if event is not None:
+            reader.skip(event)
+            seen.append(event.position.sequence)
+        elif look != "miss":
+            seen += [event.position.sequence for event in reader.take(turn)]
+            if reader.behind:
+                seen += [sequence for reading in await caught_up(reader) for sequence in reading]
+        await turns.aclose()
+    seen += [sequence for reading in await caught_up(reader) for sequence in reading]
+    assert seen == list(range(1, sum(batches) + 2))
+
+
+async def test_the_last_event_of_a_subject_is_never_taken_at_a_glance(scene: Scene) -> None:
+    await scene.append(1)
+    reader = scene.reader()
+    await caught_up(reader)
+    tail = reader.position
+    end = await scene.end()
+    await scene.streams.append(scene.subject.name, [end.event])
+    [last] = await scene.streams.read(scene.subject.name, tail) or ()
+    turn = Turn(grown=True, after=tail, events=[last])
+    assert reader.glance(turn) is None
+    assert list(reader.take(turn)) == [last]
+    assert reader.ended

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -23,7 +24,9 @@ from lorebase.schemas.events import (
     AnswerFailedEvent,
     AnswerStartedEvent,
     JobFailedEvent,
+    JobProgressedEvent,
     JobQueuedEvent,
+    JobSucceededEvent,
     StoredEvent,
     StreamKind,
     StreamName,
@@ -31,7 +34,7 @@ from lorebase.schemas.events import (
     StreamResetEvent,
 )
 from lorebase.schemas.filters import JobFilter, JobStatusFilter
-from lorebase.schemas.jobs import Job, JobKind
+from lorebase.schemas.jobs import Job, JobKind, JobProgress, JobStatus
 from lorebase.schemas.search import SearchRequest
 from lorebase.schemas.workspaces import ApiScope
 from lorebase.services.job_events import JobEvents, stream_of, workspace_stream_of
@@ -421,13 +424,109 @@ async def test_what_does_not_exist_or_belongs_to_others_is_not_found(
 async def test_scopes_are_required(world: World, tenant: Tenant) -> None:
     streams = service(world)
     asker, writer = (make_principal(tenant.workspace.id, s) for s in (ApiScope.ASK, ApiScope.WRITE))
-    for events in (
-        streams.job_events(asker, new_id(), None),
-        streams.workspace_job_events(asker, None, None),
-        streams.answer_events(writer, new_id(), None),
-    ):
-        with pytest.raises(Forbidden):
-            await all_of(events)
+    with pytest.raises(Forbidden):
+        streams.job_events(asker, new_id(), None)
+    with pytest.raises(Forbidden):
+        streams.workspace_job_events(asker, None, None)
+    with pytest.raises(Forbidden):
+        streams.answer_events(writer, new_id(), None)
+
+
+class Watcher:
+    """A subscriber who takes events at once while it `takes`; `seen` is everything, `taken` what came so."""
+
+    def __init__(self) -> None:
+        self.takes = True
+        self.taken: list[StoredEvent] = []
+        self.seen: list[StoredEvent] = []
+
+    def take(self, event: StoredEvent) -> bool:
+        if self.takes:
+            self.taken.append(event)
+            self.seen.append(event)
+        return self.takes
+
+    async def read(self, events: AsyncIterator[StoredEvent]) -> None:
+        async for event in events:
+            self.seen.append(event)
+
+    async def has(self, number: int) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(self.seen) < number:
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def watching(
+    opened: Callable[[Callable[[StoredEvent], bool]], AsyncGenerator[StoredEvent]],
+) -> AsyncIterator[tuple[Watcher, asyncio.Task[None]]]:
+    watcher = Watcher()
+    async with aclosing(opened(watcher.take)) as events:
+        reading = asyncio.create_task(watcher.read(events))
+        yield watcher, reading
+        reading.cancel()
+        await asyncio.wait({reading})
+
+
+def sequences(events: list[StoredEvent]) -> list[int]:
+    return [event.position.sequence for event in events]
+
+
+async def test_what_is_taken_at_once_is_not_given_again_and_nothing_is_missed(
+    world: World, tenant: Tenant
+) -> None:
+    job = await a_job(world, tenant)
+    opened = partial(service(world).job_events, tenant.principal, job.id, None)
+    async with watching(opened) as (watcher, reading):
+        await watcher.has(1)
+        for number in range(2, 12):
+            watcher.takes = number % 3 > 0
+            progress = JobProgressedEvent(job=job, progress=JobProgress(completed=number, total=20))
+            await world.streams.append(stream_of(job), [progress])
+            await watcher.has(number)
+        watcher.takes = True
+        await world.run_all()
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await reading
+    assert sequences(watcher.seen) == list(range(1, len(watcher.seen) + 1))
+    assert len(watcher.taken) > 3
+    # The last event ends the stream, which nobody but its reader can do.
+    assert watcher.seen[-1].is_terminal
+    assert not any(event.is_terminal for event in watcher.taken)
+
+
+async def test_nothing_is_taken_at_once_when_the_key_is_due_to_be_looked_at(
+    world: World, tenant: Tenant
+) -> None:
+    job = await a_job(world, tenant)
+    opened = partial(service(world).job_events, tenant.principal, job.id, None)
+    async with watching(opened) as (watcher, reading):
+        await watcher.has(1)
+        async with world.units.for_workspace(tenant.workspace.id) as uow:
+            await uow.workspaces.revoke_key(tenant.key.id)
+            await uow.commit()
+        world.clock.advance(world.settings.stream_reauthorise_seconds + 1)
+        await world.streams.append(stream_of(job), [JobQueuedEvent(job=job)])
+        with pytest.raises(Unauthenticated):
+            await reading
+    assert sequences(watcher.seen) == [1]
+
+
+async def test_what_a_filter_hides_is_neither_taken_nor_given(world: World, tenant: Tenant) -> None:
+    job = await a_job(world, tenant)
+    ended = JobFilter(status=JobStatusFilter(in_=("SUCCEEDED",)))
+    opened = partial(service(world).workspace_job_events, tenant.principal, None, ended)
+    stream = workspace_stream_of(job)
+    done = job.model_copy(update={"status": JobStatus.SUCCEEDED})
+    async with watching(opened) as (watcher, _):
+        await asyncio.sleep(0.02)
+        for number in range(1, 5):
+            watcher.takes = number % 2 > 0
+            await world.streams.append(stream, [JobQueuedEvent(job=job)])
+            await world.streams.append(stream, [JobSucceededEvent(job=done)])
+            await watcher.has(number)
+    assert {event.event.type for event in watcher.seen} == {"JobSucceeded"}
+    assert sequences(watcher.seen) == sorted(set(sequences(watcher.seen)))
 
 
 async def test_a_closed_subscription_leaves_nothing_running(world: World, tenant: Tenant) -> None:
@@ -454,7 +553,7 @@ class BeginsMeanwhile(FakeEventStream):
 async def test_who_comes_as_a_stream_begins_is_not_told_that_it_was_lost(world: World) -> None:
     streams = BeginsMeanwhile(world.clock)
     subject = AnswerSubject(world.units, new_id(), new_id())
-    reader = StreamReader(subject, streams, world.clock, None, replay_last=True)
+    reader = StreamReader(subject, streams, world.clock, None)
     assert await reader.read_on() == ()
     assert reader.behind
     assert [event.event.type for event in await reader.read_on()] == ["AnswerStarted"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -149,13 +150,12 @@ class AnswerSubscriptions:
     """Live events of answers."""
 
     @subscription("Events of one answer: everything after `after`, then live.", ApiScope.ASK, ANSWER_EVENT)
-    async def answer_events(
+    def answer_events(
         self, info: Info, answer_id: AnswerId, after: After = UNSET
     ) -> AsyncGenerator[AnswerEvent, None]:
         """What is kept after the cursor, then live, to the terminal event."""
         context = info.context
         key = read_id(context.principal, answer_id, "Answer")
         cursors = stream_cursors(context, values.StreamKind.ANSWER, key)
-        events = context.services.streams.answer_events(context.principal, key, cursors.read(after))
-        async for event in follow(context, cursors, events, show_answer_event):
-            yield event
+        opened = partial(context.services.streams.answer_events, context.principal, key, cursors.read(after))
+        return follow(context, cursors, opened, show_answer_event)

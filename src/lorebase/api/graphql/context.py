@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -24,6 +24,8 @@ class Context:
     """One operation's surroundings; `caller` and then `budget` are None without credentials.
 
     `shown` belongs to the process: what clients see of an event, made once for all who follow its stream.
+    `deliver`, where the transport has it, sends what was made of an event for others, while the operation
+    waits for one, and says whether it did.
     """
 
     caller: Principal | None
@@ -34,6 +36,7 @@ class Context:
     clock: SystemClock = field(default_factory=SystemClock)
     budget: Budget | None = None
     shown: MadeOnce[object] = field(default_factory=MadeOnce)
+    deliver: Callable[[object], bool] | None = None
     _loaders: Loaders | None = field(default=None, repr=False)
 
     @property

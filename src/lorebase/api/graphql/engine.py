@@ -34,7 +34,7 @@ from lorebase.api.graphql.persisted import PersistedDocuments
 from lorebase.api.graphql.pricing import AsksModel, no_model, price
 from lorebase.api.graphql.scalars import print_date_time
 from lorebase.api.graphql.schema import core_schema
-from lorebase.api.graphql.sharing import EventResults, fingerprint
+from lorebase.api.graphql.sharing import EventResults, Sink, fingerprint
 from lorebase.core.config import EdgeSettings
 from lorebase.core.errors import ErrorCode, Transient
 from lorebase.schemas.rate_limits import Budget
@@ -133,11 +133,21 @@ class Engine:
             return ExecutionResult(None, [GraphQLError(late.message, original_error=late, path=[])])
 
     async def subscribe(
-        self, operation: Operation, variables: dict[str, object], context: Context
+        self,
+        operation: Operation,
+        variables: dict[str, object],
+        context: Context,
+        sink: Sink | None = None,
     ) -> AsyncIterator[ExecutionResult] | ExecutionResult:
-        """Opens a stream of results; an ExecutionResult says why there is none. RateLimited."""
+        """Opens a stream of results; an ExecutionResult says why there is none. RateLimited.
+
+        Results that `sink` took are not in it: those of an event that others follow too.
+        """
         asks_model = context.services.profiles.asks_model
         await context.charge(self.check_price(operation, variables, asks_model))
+        same = fingerprint(operation.text, operation.name, variables)
+        if sink is not None:
+            context.deliver = self._events.deliverer(same, sink)
         executor = AttributeExecutor.build(
             self._schema,
             operation.document,
@@ -153,7 +163,6 @@ class Engine:
         events = await opening if isawaitable(opening) else opening
         if isinstance(events, ExecutionResult):
             return events
-        same = fingerprint(operation.text, operation.name, variables)
         return self._events.each(executor, events, same)
 
     @contextmanager

@@ -43,7 +43,7 @@ def computed(
 
 
 def subscription(description: str, scope: ApiScope, graphql_type: Any) -> FieldDecorator:
-    """A subscription that needs a scope; its resolver is an async generator of `graphql_type`."""
+    """A subscription that needs a scope; its resolver returns an async generator of `graphql_type`."""
     required = RequireScope(scope)
     made = strawberry.field(
         description=description,

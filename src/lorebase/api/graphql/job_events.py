@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -136,21 +137,18 @@ class JobSubscriptions:
     """Live events of jobs."""
 
     @subscription("Events of one job: everything after `after`, then live.", ApiScope.READ, JOB_EVENT)
-    async def job_events(
-        self, info: Info, job_id: JobId, after: After = UNSET
-    ) -> AsyncGenerator[JobEvent, None]:
+    def job_events(self, info: Info, job_id: JobId, after: After = UNSET) -> AsyncGenerator[JobEvent, None]:
         """What is kept after the cursor, then live, to the terminal event."""
         context = info.context
         key = read_id(context.principal, job_id, "Job")
         cursors = stream_cursors(context, values.StreamKind.JOB, key)
-        events = context.services.streams.job_events(context.principal, key, cursors.read(after))
-        async for event in follow(context, cursors, events, show_job_event):
-            yield event
+        opened = partial(context.services.streams.job_events, context.principal, key, cursors.read(after))
+        return follow(context, cursors, opened, show_job_event)
 
     @subscription(
         "Events of all jobs of a workspace, live only unless `after` is given.", ApiScope.READ, JOB_EVENT
     )
-    async def workspace_job_events(
+    def workspace_job_events(
         self, info: Info, workspace_id: WorkspaceId, condition: Condition = UNSET, after: LiveAfter = UNSET
     ) -> AsyncGenerator[JobEvent, None]:
         """Events of every job that matches, without end."""
@@ -158,6 +156,5 @@ class JobSubscriptions:
         key = read_id(context.principal, workspace_id, "Workspace")
         cursors = stream_cursors(context, values.StreamKind.WORKSPACE_JOBS, key)
         matching = read_filter(context, condition, filters.JobFilter)
-        events = streams.workspace_job_events(context.principal, cursors.read(after), matching)
-        async for event in follow(context, cursors, events, show_workspace_event):
-            yield event
+        opened = partial(streams.workspace_job_events, context.principal, cursors.read(after), matching)
+        return follow(context, cursors, opened, show_workspace_event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Hashable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Hashable
 from contextlib import aclosing
 from hashlib import sha256
 from inspect import isawaitable
@@ -47,7 +47,11 @@ class SharedResult(ExecutionResult):
 
     def __init__(self, data: dict[str, object] | None) -> None:
         super().__init__(data)
-        self.json = orjson.dumps({"data": data})
+        self.json = orjson.dumps({"data": data}).decode()
+
+
+# Takes a result while its operation waits for one, and says whether it did.
+Sink = Callable[[SharedResult], bool]
 
 
 class EventResults:
@@ -61,6 +65,15 @@ class EventResults:
 
     def __init__(self) -> None:
         self._shared: MadeOnce[SharedResult] = MadeOnce()
+
+    def deliverer(self, operation: bytes | None, sink: Sink) -> Callable[[object], bool]:
+        """Hands on the result of an event that was made for another follower; whether there was one."""
+
+        def deliver(event: object) -> bool:
+            result = self._shared.find(event, operation)
+            return result is not None and sink(result)
+
+        return deliver
 
     async def each(
         self, executor: AttributeExecutor, events: AsyncIterable[object], operation: bytes | None

@@ -14,6 +14,7 @@ from lorebase.api.graphql.context import Context, Info
 from lorebase.api.graphql.cursors import StreamCursors
 from lorebase.api.graphql.fields import computed
 from lorebase.api.graphql.nodes import Node
+from lorebase.ports.event_stream import TakesEvent
 from lorebase.schemas.events import StoredEvent, StreamKind, StreamName
 
 Shown = TypeVar("Shown")
@@ -68,23 +69,32 @@ def stream_cursors(context: Context, kind: StreamKind, subject_id: UUID) -> Stre
     return StreamCursors(context.services.signer, name)
 
 
-async def follow(
+def follow(
     context: Context,
     cursors: StreamCursors,
-    events: AsyncGenerator[StoredEvent, None],
+    opened: Callable[[TakesEvent | None], AsyncGenerator[StoredEvent, None]],
     show: Callable[[StoredEvent, str], Shown],
 ) -> AsyncGenerator[Shown, None]:
-    """Shows each event, with loaders that know nothing older; closing it closes the stream behind.
+    """Shows each event of the stream that is opened; closing it closes the stream behind.
 
     An event that several follow is read once and so is one object: it is shown once. What is shown holds
     nothing of the reader, and its cursor is that of the stream.
     """
-    purpose, shown = (show, cursors.purpose), context.shown
-    async with aclosing(events):
-        async for stored in events:
-            context.renew_loaders()
-            made = shown.find(stored, purpose)
-            if made is None:
-                made = show(stored, cursors.write(stored.position))
-                shown.keep(stored, purpose, made)
-            yield cast("Shown", made)
+    purpose, shown, deliver = (show, cursors.purpose), context.shown, context.deliver
+
+    def take(stored: StoredEvent) -> bool:
+        made = shown.find(stored, purpose)
+        return deliver is not None and made is not None and deliver(made)
+
+    async def each(events: AsyncGenerator[StoredEvent, None]) -> AsyncGenerator[Shown, None]:
+        async with aclosing(events):
+            async for stored in events:
+                # Loaders know nothing that is older than the event.
+                context.renew_loaders()
+                made = shown.find(stored, purpose)
+                if made is None:
+                    made = show(stored, cursors.write(stored.position))
+                    shown.keep(stored, purpose, made)
+                yield cast("Shown", made)
+
+    return each(opened(take if deliver else None))

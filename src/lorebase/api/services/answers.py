@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from lorebase.ports.event_stream import TakesEvent
 from lorebase.schemas.answers import Answer, Ask, Asked, Conversation, ConversationOrder, Message
 from lorebase.schemas.events import StoredEvent, StreamPosition
 from lorebase.schemas.filters import ConversationFilter, JobFilter
@@ -101,22 +102,40 @@ class Answers(Protocol):
 
 
 class Streams(Protocol):
-    """Events of jobs and answers: what is kept, then live; Unauthenticated once the key has ended."""
+    """Events of jobs and answers: what is kept, then live; Unauthenticated once the key has ended.
+
+    While its reader waits, an event may be offered to `take` first; what that took is not given again.
+    """
 
     def job_events(
-        self, principal: Principal, job_id: UUID, after: StreamPosition | None, /
+        self,
+        principal: Principal,
+        job_id: UUID,
+        after: StreamPosition | None,
+        take: TakesEvent | None = None,
+        /,
     ) -> AsyncGenerator[StoredEvent, None]:
         """Events of one job; ends after the terminal one."""
         ...
 
     def answer_events(
-        self, principal: Principal, answer_id: UUID, after: StreamPosition | None, /
+        self,
+        principal: Principal,
+        answer_id: UUID,
+        after: StreamPosition | None,
+        take: TakesEvent | None = None,
+        /,
     ) -> AsyncGenerator[StoredEvent, None]:
         """Events of one answer; ends after the terminal one."""
         ...
 
     def workspace_job_events(
-        self, principal: Principal, after: StreamPosition | None, condition: JobFilter | None, /
+        self,
+        principal: Principal,
+        after: StreamPosition | None,
+        condition: JobFilter | None,
+        take: TakesEvent | None = None,
+        /,
     ) -> AsyncGenerator[StoredEvent, None]:
         """Events of all jobs of the workspace; live only when `after` is None."""
         ...

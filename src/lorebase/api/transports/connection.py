@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 from graphql import ExecutionResult, OperationType
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.types import Receive, Send
+from starlette.websockets import WebSocketDisconnect
 
 from lorebase.api.graphql.engine import Engine
 from lorebase.api.graphql.errors import FormattedError, RequestRefused, format_errors
@@ -45,24 +47,26 @@ class Connection:
         "_context_for",
         "_ended",
         "_engine",
+        "_incoming",
         "_metrics",
         "_operations",
         "_outgoing",
         "_ready",
         "_secret",
         "_serving",
-        "_websocket",
     )
 
     def __init__(
         self,
-        websocket: WebSocket,
+        receive: Receive,
+        send: Send,
+        *,
         engine: Engine,
         settings: EdgeSettings,
         context_for: ContextFor,
         metrics: Metrics,
     ) -> None:
-        self._websocket = websocket
+        self._incoming = receive
         self._engine = engine
         self._context_for = context_for
         self._metrics = metrics
@@ -72,7 +76,7 @@ class Connection:
         self._background: set[asyncio.Future[None]] = set()
         self._serving: asyncio.Task[None] | None = None
         self._ended: Closed | WebSocketDisconnect | None = None
-        self._outgoing = Outgoing(websocket, settings, self._close)
+        self._outgoing = Outgoing(send, settings, self._close)
 
     async def serve(self) -> None:
         """Reads and pings until the client leaves or something ends the connection; raises what did.
@@ -110,7 +114,7 @@ class Connection:
             await self._handle(await self._receive())
 
     async def _receive(self) -> Mapping[str, object]:
-        message = await self._websocket.receive()
+        message = await self._incoming()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
         text = message.get("text")
@@ -214,7 +218,8 @@ class Connection:
                 outcome.failed = bool(result.errors)
             await self._outgoing.next(name, result)
             return []
-        results = await self._engine.subscribe(operation, request.variables, context)
+        sink = partial(self._outgoing.next_at_once, name)
+        results = await self._engine.subscribe(operation, request.variables, context, sink)
         if isinstance(results, ExecutionResult):
             return format_errors(results.errors or [], current_trace_id())
         try:

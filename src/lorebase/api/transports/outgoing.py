@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
 from graphql import ExecutionResult
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.types import Send
+from starlette.websockets import WebSocketDisconnect
 
 from lorebase.api.graphql.errors import FormattedError
 from lorebase.api.graphql.sharing import SharedResult
@@ -15,6 +16,7 @@ from lorebase.api.transports.closing import SEND_TIMEOUT, Closed
 from lorebase.api.transports.patience import SendingWatch
 from lorebase.api.transports.streaming import result_payload
 from lorebase.core.config import EdgeSettings
+from lorebase.core.tasks import begin
 
 
 class Outgoing:
@@ -23,40 +25,68 @@ class Outgoing:
     Thousands of these wait: none has a task of its own, and a message passes few hands.
     """
 
-    __slots__ = ("_lose", "_ping", "_ping_seconds", "_pinging", "_watch", "_websocket")
+    __slots__ = ("_ended", "_late", "_lose", "_ping", "_ping_seconds", "_pinging", "_send", "_watch")
 
     def __init__(
         self,
-        websocket: WebSocket,
+        send: Send,
         settings: EdgeSettings,
         lose: Callable[[Closed | WebSocketDisconnect], None],
     ) -> None:
-        self._websocket = websocket
+        self._send = send
         self._lose = lose
         self._watch = SendingWatch(settings.stream_send_timeout_seconds, self._lose_patience)
         self._ping_seconds = settings.subscription_keep_alive_seconds
         self._pinging: asyncio.TimerHandle | None = None
         self._ping: asyncio.Task[None] | None = None
+        self._late: asyncio.Task[None] | None = None
+        self._ended = False
 
-    async def next(self, name: str, result: ExecutionResult) -> None:
+    def next(self, name: str, result: ExecutionResult) -> Awaitable[None]:
         """One result of an operation."""
-        payload: object
-        payload = orjson.Fragment(result.json) if isinstance(result, SharedResult) else result_payload(result)
-        await self.send({"id": name, "type": "next", "payload": payload})
+        if isinstance(result, SharedResult):
+            return self._write(_next(name, result))
+        return self.send({"id": name, "type": "next", "payload": result_payload(result)})
 
-    async def error(self, name: str, errors: list[FormattedError]) -> None:
+    def next_at_once(self, name: str, result: SharedResult) -> bool:
+        """Sends a result before its operation could; not while another message is still on its way."""
+        if self._ended or self._watch.sending:
+            return False
+        try:
+            rest = begin(self._write(_next(name, result)))
+        except WebSocketDisconnect as gone:
+            self._lose(gone)
+        else:
+            if rest is not None:
+                self._late = asyncio.ensure_future(self._finish(rest))
+        return True
+
+    def error(self, name: str, errors: list[FormattedError]) -> Awaitable[None]:
         """The end of an operation that failed."""
-        await self.send({"id": name, "type": "error", "payload": errors})
+        return self.send({"id": name, "type": "error", "payload": errors})
 
-    async def send(self, message: Mapping[str, object]) -> None:
-        """Any message; nothing once the socket was closed. WebSocketDisconnect when the client is gone."""
-        text = orjson.dumps(message).decode()
-        websocket = self._websocket
+    def send(self, message: Mapping[str, object]) -> Awaitable[None]:
+        """Any message; nothing after the end. WebSocketDisconnect when the client is gone."""
+        return self._write(orjson.dumps(message).decode())
+
+    async def _finish(self, rest: Awaitable[None]) -> None:
+        try:
+            await rest
+        except WebSocketDisconnect as gone:
+            self._lose(gone)
+        finally:
+            self._late = None
+
+    async def _write(self, text: str) -> None:
+        if self._late is not None:
+            # It was first: what comes after it in its stream must not overtake it.
+            await asyncio.wait({self._late})
+        # Past Starlette's WebSocket, which looks at each message: these are all of one kind.
         try:
             with self._watch:
-                if websocket.application_state is WebSocketState.CONNECTED:
-                    await websocket.send({"type": "websocket.send", "text": text})
-        except RuntimeError as error:
+                if not self._ended:
+                    await self._send({"type": "websocket.send", "text": text})
+        except (OSError, RuntimeError) as error:
             raise WebSocketDisconnect from error
 
     def keep_alive(self) -> None:
@@ -64,13 +94,15 @@ class Outgoing:
         self._pinging = asyncio.get_running_loop().call_later(self._ping_seconds, self._start_ping)
 
     async def end(self) -> None:
-        """No more pings; nobody watches any more."""
+        """No more messages, and nobody watches any more."""
+        self._ended = True
         self._watch.stop()
         if self._pinging is not None:
             self._pinging.cancel()
-        if self._ping is not None:
-            self._ping.cancel()
-            await asyncio.wait({self._ping})
+        for task in (self._ping, self._late):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
 
     def _start_ping(self) -> None:
         self._ping = asyncio.ensure_future(self._send_ping())
@@ -86,3 +118,7 @@ class Outgoing:
 
     def _lose_patience(self) -> None:
         self._lose(Closed(SEND_TIMEOUT, "The client reads too slowly"))
+
+
+def _next(name: str, result: SharedResult) -> str:
+    return f'{{"id":{orjson.dumps(name).decode()},"type":"next","payload":{result.json}}}'

@@ -35,6 +35,11 @@ class SendingWatch:
         if self._sendings:
             self._began = self._loop.time()
 
+    @property
+    def sending(self) -> bool:
+        """Whether something is being sent."""
+        return self._sendings > 0
+
     def stop(self) -> None:
         """Looks no more."""
         if self._timer is not None:

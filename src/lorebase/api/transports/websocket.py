@@ -32,8 +32,9 @@ class WebSocketTransport:
         self._context_for = context_for
         self._metrics = metrics
 
-    async def __call__(self, websocket: WebSocket) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection to its end; a page of an origin that is not allowed gets none (HTTP 403)."""
+        websocket = WebSocket(scope, receive, send)
         if not is_welcome(Headers(scope=websocket.scope), self._settings):
             await websocket.close()
             return
@@ -41,7 +42,14 @@ class WebSocketTransport:
         await websocket.accept(SUBPROTOCOL if known else None)
         # Nobody reads them again; a socket may stay open for hours.
         websocket.scope["headers"].clear()
-        connection = Connection(websocket, self._engine, self._settings, self._context_for, self._metrics)
+        connection = Connection(
+            receive,
+            send,
+            engine=self._engine,
+            settings=self._settings,
+            context_for=self._context_for,
+            metrics=self._metrics,
+        )
         try:
             with contextlib.suppress(WebSocketDisconnect):
                 if not known:
@@ -78,5 +86,5 @@ class SocketEntrance:
             scope["type"] == "websocket"
             and scope["path"].removeprefix(scope.get("root_path", "")) == self._path
         ):
-            return self._transport(WebSocket(scope, receive, send))
+            return self._transport(scope, receive, send)
         return self._app(scope, receive, send)
