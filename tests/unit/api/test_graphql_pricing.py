@@ -71,7 +71,8 @@ FOUND = "{ nodes { score } }"
             {"p": "hyde"},
         ),
         (
-            'query($p: String = "hyde") { search(input: {query: "x", knowledgeBaseIds: [], profile: $p}) FOUND }',
+            'query($p: String = "hyde")'
+            ' { search(input: {query: "x", knowledgeBaseIds: [], profile: $p}) FOUND }',
             {},
         ),
         ("query($i: SearchInput!) { search(input: $i) FOUND }", {"i": {"profile": "rewrite@1"}}),
@@ -109,7 +110,8 @@ def test_a_later_page_costs_no_call() -> None:
 
 
 def test_each_search_of_an_operation_pays_its_own_call() -> None:
-    search = 'search(first: 1, input: {query: "x", knowledgeBaseIds: [], profile: "hyde"}) { nodes { score } }'
+    wanted = '{query: "x", knowledgeBaseIds: [], profile: "hyde"}'
+    search = f"search(first: 1, input: {wanted}) {FOUND}"
     assert priced(f"{{ a: {search} b: {search} ...f }} fragment f on Query {{ c: {search} }}") == 3 * (
         10 + MODEL_CALL + 1
     )
@@ -117,9 +119,10 @@ def test_each_search_of_an_operation_pays_its_own_call() -> None:
 
 def test_questions_and_measurements_pay_for_the_call_of_their_profile() -> None:
     ask = "mutation($i: AskInput!) { ask(input: $i) { userErrors { code } } }"
-    retrieval = {"query": "", "knowledgeBaseIds": []}
+    retrieval: dict[str, object] = {"query": "", "knowledgeBaseIds": []}
     assert priced(ask, i={"question": "x", "retrieval": retrieval}) == 1 + 1
-    assert priced(ask, i={"question": "x", "retrieval": {**retrieval, "profile": "hyde"}}) == 1 + MODEL_CALL + 1
+    retrieval["profile"] = "hyde"
+    assert priced(ask, i={"question": "x", "retrieval": retrieval}) == 1 + MODEL_CALL + 1
     measure = "mutation($i: RunEvaluationInput!) { runEvaluation(input: $i) { userErrors { code } } }"
     assert priced(measure, i={"evaluationSetId": "x"}) == 1 + 1
     assert priced(measure, i={"evaluationSetId": "x", "profile": "hyde"}) == 1 + MODEL_CALL + 1

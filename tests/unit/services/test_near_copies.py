@@ -16,9 +16,9 @@ ENGLISH = (
 )
 GERMAN = (
     "Kunden des Hafens dürfen ihre Boote während der ganzen Saison am nördlichen Steg festmachen. Wer ein "
-    "Boot länger als eine Woche liegen lässt, meldet das dem Hafenmeister, der eine Liste aller Boote und ihrer "
-    "Eigentümer führt. Boote, die die Einfahrt versperren, werden auf Kosten der Eigentümer an den südlichen "
-    "Steg verlegt."
+    "Boot länger als eine Woche liegen lässt, meldet das dem Hafenmeister, der eine Liste aller Boote und "
+    "ihrer Eigentümer führt. Boote, die die Einfahrt versperren, werden auf Kosten der Eigentümer an den "
+    "südlichen Steg verlegt."
 )
 CHINESE = (
     "港口的客户可以在整个航季把船停靠在北侧码头。船只停放超过规定时间的客户应当通知港务长，"
