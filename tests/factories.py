@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from lorebase.core.config import Settings
 from lorebase.core.ids import new_id
-from lorebase.schemas.documents import Document, DocumentStatus, DocumentVersion
+from lorebase.schemas.documents import Chunk, Document, DocumentStatus, DocumentVersion
 from lorebase.schemas.embeddings import EmbeddingModel
 from lorebase.schemas.jobs import Job, JobKind, JobLane, JobProgress, JobStatus, JobSubjectType
 from lorebase.schemas.knowledge_bases import KnowledgeBase, MetadataField
@@ -115,6 +115,25 @@ def make_version(document: Document, **given: object) -> DocumentVersion:
         "updated_at": START,
     }
     return DocumentVersion.model_validate({**values, **given})
+
+
+def make_chunk(**given: object) -> Chunk:
+    """A passage of no document in particular."""
+    text = str(given.get("text", "Text."))
+    values: dict[str, object] = {
+        "id": new_id(),
+        "workspace_id": WORKSPACE_ID,
+        "document_id": new_id(),
+        "version_id": new_id(),
+        "ordinal": 0,
+        "start_offset": 0,
+        "end_offset": len(text),
+        "page": None,
+        "section": (),
+        "token_count": len(text.split()),
+        "text": text,
+    }
+    return Chunk.model_validate({**values, **given})
 
 
 def make_job(workspace_id: UUID = WORKSPACE_ID, **given: object) -> Job:

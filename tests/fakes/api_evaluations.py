@@ -43,7 +43,7 @@ class ApiEvaluations:
         run = {
             "__typename": "EvaluationRun",
             "id": f"evr_{number}",
-            "mode": input["mode"],
+            "mode": input.get("mode") or "HYBRID",
             "profile": input.get("profile") or "default@1",
             "createdAt": MADE_AT,
             "set": self._shown(held),

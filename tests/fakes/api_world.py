@@ -76,6 +76,7 @@ class ApiWorld:
     answers: dict[str, list[Json]] = field(default_factory=dict)
     hits: list[Json] = field(default_factory=list)
     profiles: list[Json] = field(default_factory=list)
+    conversations: dict[str, list[str]] = field(default_factory=dict)
     ask_refusal: Json | None = None
     evaluations: ApiEvaluations = field(default_factory=ApiEvaluations)
     held: set[str] = field(default_factory=set)
@@ -141,6 +142,10 @@ class ApiWorld:
             if base["id"] == id:
                 lists = {"documents": self._documents, **self.evaluations.lists()}
                 return {"__typename": "KnowledgeBase", **lists, **base}
+        if id in self.conversations:
+            named = [base for base in self.knowledge_bases if base["id"] in self.conversations[id]]
+            title = {"id": id, "title": "Asked before"}
+            return {"__typename": "Conversation", **title, "knowledgeBases": named, "messages": page([])}
         if id.startswith("evr_"):
             return self.evaluations.find(id)
         jobs = {document.job.id: document.job for document in self.documents.values()}

@@ -76,6 +76,31 @@ def test_a_conversation_is_gone_on_with(lorebase: ConnectedCommandLine) -> None:
     ]
 
 
+def test_a_question_names_the_profile_that_finds_its_evidence(lorebase: ConnectedCommandLine) -> None:
+    lorebase.world.answers["ans_1"] = answer_stream(completed("Yes."))
+    assert lorebase.run("ask", "Why?", "--profile", "hyde@1").exit_code == 0
+    [called] = lorebase.server.called("AskQuestion")
+    assert called["input"]["retrieval"] == {"knowledgeBaseIds": ["kb_1"], "query": "", "profile": "hyde@1"}
+
+
+def test_a_profile_in_a_conversation_searches_what_that_searches(lorebase: ConnectedCommandLine) -> None:
+    lorebase.world.conversations["cnv_7"] = ["kb_1"]
+    lorebase.world.answers["ans_1"] = answer_stream(completed("Yes."))
+    result = lorebase.run("ask", "And then?", "--conversation", "cnv_7", "--profile", "hyde")
+    assert result.exit_code == 0, result.stderr
+    retrieval = {"knowledgeBaseIds": ["kb_1"], "query": "", "profile": "hyde"}
+    asked = {"question": "And then?", "conversationId": "cnv_7", "retrieval": retrieval}
+    assert lorebase.server.called("AskQuestion") == [{"input": asked}]
+
+
+def test_a_profile_in_a_conversation_that_is_not_there_is_a_usage_error(
+    lorebase: ConnectedCommandLine,
+) -> None:
+    result = lorebase.run("ask", "And then?", "--conversation", "cnv_8", "--profile", "hyde")
+    assert (result.exit_code, result.stderr) == (2, "Error: There is no such conversation.\n")
+    assert lorebase.server.called("AskQuestion") == []
+
+
 def test_a_conversation_and_a_knowledge_base_together_are_a_usage_error(
     lorebase: ConnectedCommandLine,
 ) -> None:
@@ -207,6 +232,12 @@ def test_filters_mode_and_limit_reach_the_api(lorebase: ConnectedCommandLine) ->
             },
         }
     ]
+
+
+def test_what_is_not_said_is_left_to_the_profile(lorebase: ConnectedCommandLine) -> None:
+    assert lorebase.run("search", "two", "--profile", "hyde").exit_code == 0
+    [called] = lorebase.server.called("Search")
+    assert called["input"] == {"knowledgeBaseIds": ["kb_1"], "query": "two", "profile": "hyde"}
 
 
 def test_a_filter_that_is_wrong_is_a_usage_error_before_anybody_is_asked(

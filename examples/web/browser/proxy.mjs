@@ -3,9 +3,22 @@ import { connect, createServer } from "node:net";
 
 const GRACE_MS = 50;
 
+/**
+ * An event with the first word of its text only, as long as before: its length stands in front of it.
+ * Events that waited are sent as one, which may hold the whole answer; what is cut off here has to come again, so
+ * the event may not say where it ends.
+ */
+export function shortened(event) {
+  const found = /"text":"((?:[^"\\]|\\.)*)"/.exec(event);
+  const cut = found ? found[1].indexOf(" ", 1) : -1;
+  if (cut < 0) return event;
+  const text = `"text":"${found[1].slice(0, cut)}"`.padEnd(found[0].length);
+  return event.replace(found[0], () => text).replace(/^id:/m, ":::").replace('"cursor"', '"unsent"');
+}
+
 export async function cuttableProxy(port) {
   const open = new Set();
-  const state = { mark: null, outage: 0, away: false, cuts: 0, lastEventIds: [] };
+  const state = { mark: null, within: false, outage: 0, away: false, cuts: 0, lastEventIds: [] };
 
   const cut = () => {
     state.cuts += 1;
@@ -31,7 +44,8 @@ export async function cuttableProxy(port) {
       if (found) state.lastEventIds.push(found[1]);
       return piece;
     });
-    // An event with the mark still arrives, and nothing of what follows it; a WebSocket loses the whole piece.
+    // An event with the mark still arrives, or a part of it, and nothing of what follows it; a WebSocket loses the
+    // whole piece.
     join(upstream, client, (piece, from) => {
       const at = state.mark ? piece.indexOf(state.mark) : -1;
       if (at < 0) return piece;
@@ -39,14 +53,19 @@ export async function cuttableProxy(port) {
       from.pause();
       setTimeout(cut, GRACE_MS);
       const end = piece.indexOf("\n\n", at);
-      return piece.subarray(0, end < 0 ? 0 : end + 2);
+      if (end < 0) return piece.subarray(0, 0);
+      if (!state.within) return piece.subarray(0, end + 2);
+      const begin = piece.lastIndexOf("\n\n", at) + 1;
+      const event = shortened(piece.toString("latin1", begin, end + 2));
+      return Buffer.concat([piece.subarray(0, begin), Buffer.from(event, "latin1")]);
     });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
-    cutAfter: (mark, outage) => Object.assign(state, { mark, outage }),
+    cutAfter: (mark, outage) => Object.assign(state, { mark, outage, within: false }),
+    cutWithin: (mark, outage) => Object.assign(state, { mark, outage, within: true }),
     get cuts() {
       return state.cuts;
     },

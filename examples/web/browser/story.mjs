@@ -104,7 +104,7 @@ async function ask(page, proxy) {
   await page.getByRole("link", { name: "Ask" }).click();
   await shoot(page, "4-empty");
   await page.evaluate(noteTexts);
-  proxy.cutAfter('"AnswerDelta"', OUTAGE_MS);
+  proxy.cutWithin('"AnswerDelta"', OUTAGE_MS);
   await page.getByLabel("Your question").fill(story.question);
   await page.keyboard.press("Enter");
   await page.getByText("Reconnecting…").waitFor({ timeout: STEP_MS });

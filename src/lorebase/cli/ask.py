@@ -13,6 +13,7 @@ from lorebase.cli.answer_text import AnswerText
 from lorebase.cli.errors import ApiRefused, ApiUnreachable, CommandFailed, UsageFailed
 from lorebase.cli.output import one_line
 from lorebase.cli.responses import Json, payload_of
+from lorebase.cli.search import PROFILE
 from lorebase.cli.session import Session, open_session, run
 
 QUOTE_CHARACTERS = 400
@@ -28,16 +29,19 @@ def ask(
     conversation: Annotated[
         str | None, typer.Option("--conversation", help="Id of a conversation to go on with.")
     ] = None,
+    profile: Annotated[str | None, typer.Option("--profile", help=PROFILE)] = None,
 ) -> None:
     """Ask a question; the answer streams in, its evidence follows. Ctrl-C cancels the answer."""
     if conversation is not None and knowledge_base is not None:
         raise UsageFailed("A conversation has its knowledge base already: leave out --knowledge-base.")
-    run(_ask(question, knowledge_base, conversation))
+    run(_ask(question, knowledge_base, conversation, profile))
 
 
-async def _ask(question: str, knowledge_base: str | None, conversation: str | None) -> None:
+async def _ask(
+    question: str, knowledge_base: str | None, conversation: str | None, profile: str | None
+) -> None:
     async with open_session() as session:
-        asked = await _send(session, question, knowledge_base, conversation)
+        asked = await _send(session, question, await _target(session, knowledge_base, conversation, profile))
         try:
             answer = await _follow(session, asked["answer"]["id"])
         except asyncio.CancelledError:
@@ -47,16 +51,31 @@ async def _ask(question: str, knowledge_base: str | None, conversation: str | No
         sys.stdout.write(f'\nGo on with: lorebase ask --conversation {asked["conversation"]["id"]} "…"\n')
 
 
-async def _send(
-    session: Session, question: str, knowledge_base: str | None, conversation: str | None
+async def _target(
+    session: Session, knowledge_base: str | None, conversation: str | None, profile: str | None
 ) -> Json:
-    given: dict[str, object] = {"question": question}
+    """Where to ask, and what to search: in a conversation what it searches, unless a profile is named."""
     if conversation is None:
-        chosen = await session.knowledge_base(knowledge_base)
-        given["workspaceId"] = session.workspace_id
-        given["retrieval"] = {"knowledgeBaseIds": [chosen["id"]], "query": ""}
+        bases = [(await session.knowledge_base(knowledge_base))["id"]]
+        target: Json = {"workspaceId": session.workspace_id}
     else:
-        given["conversationId"] = conversation
+        bases = await _searched(session, conversation) if profile else []
+        target = {"conversationId": conversation}
+    if bases:
+        named = {"profile": profile} if profile else {}
+        target["retrieval"] = {"knowledgeBaseIds": bases, "query": "", **named}
+    return target
+
+
+async def _searched(session: Session, conversation: str) -> list[str]:
+    shown = (await session.client.run("show-conversation", {"id": conversation, "first": 1}))["node"]
+    if not shown:
+        raise UsageFailed("There is no such conversation.")
+    return [base["id"] for base in shown["knowledgeBases"]]
+
+
+async def _send(session: Session, question: str, target: Json) -> Json:
+    given = {"question": question, **target}
     return payload_of(await session.client.run("ask-question", {"input": given}), "ask")
 
 

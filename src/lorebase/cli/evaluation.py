@@ -24,7 +24,7 @@ from lorebase.cli.evaluation_runs import (
 from lorebase.cli.evaluation_view import show_comparison, show_run, show_runs, show_sets
 from lorebase.cli.output import console, one_line
 from lorebase.cli.responses import Json
-from lorebase.cli.search import PROFILE, Mode
+from lorebase.cli.search import MODE, PROFILE, Mode
 from lorebase.cli.session import open_session, run
 
 evaluation_commands = typer.Typer(
@@ -68,9 +68,7 @@ def run_set(  # noqa: PLR0917 (each parameter is an option of the command)
         str | None,
         typer.Option("--baseline", help="Run to compare with: its id, or 'latest' for the newest."),
     ] = None,
-    mode: Annotated[
-        Mode, typer.Option(case_sensitive=False, help="By meaning, by words, or both.")
-    ] = Mode.HYBRID,
+    mode: Annotated[Mode | None, typer.Option(case_sensitive=False, help=MODE)] = None,
     index: Annotated[
         str | None, typer.Option("--index", help="Id of the index to measure; the active one when absent.")
     ] = None,
@@ -130,7 +128,7 @@ async def _run(  # noqa: PLR0917 (each parameter is an option of the command)
     wanted: str,
     knowledge_base: str | None,
     baseline: str | None,
-    mode: Mode,
+    mode: Mode | None,
     index: str | None,
     profile: str | None,
 ) -> None:
@@ -139,7 +137,8 @@ async def _run(  # noqa: PLR0917 (each parameter is an option of the command)
         measured = await find_set(session, base["id"], wanted)
         if baseline == LATEST:
             baseline = await latest_complete(session, base["id"], measured["id"])
-        given = {"mode": mode.value, "compareWithRunId": baseline, "indexId": index, "profile": profile}
+        chosen = mode.value if mode else None
+        given = {"mode": chosen, "compareWithRunId": baseline, "indexId": index, "profile": profile}
         made = await measure(session, measured, given)
         found = await compare(session, made["id"], baseline) if baseline else None
     # What got worse is part of the comparison.

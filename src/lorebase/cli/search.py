@@ -17,6 +17,7 @@ from lorebase.cli.tables import Row, show_rows
 PASSAGE_CHARACTERS = 280
 TITLE_CHARACTERS = 60
 PROFILE = "Retrieval profile by name, or name@version: `lorebase profiles` lists them."
+MODE = "By meaning, by words, or both: as the profile says, else both."
 WIDE = {"document": 1, "passage": 2}
 
 
@@ -34,9 +35,7 @@ def search(  # noqa: PLR0917 (each parameter is an option of the command)
         str | None, typer.Option("--knowledge-base", help="Slug or id of the knowledge base to search.")
     ] = None,
     filters: Annotated[list[str] | None, typer.Option("--filter", help=HELP)] = None,
-    mode: Annotated[
-        Mode, typer.Option(case_sensitive=False, help="By meaning, by words, or both.")
-    ] = Mode.HYBRID,
+    mode: Annotated[Mode | None, typer.Option(case_sensitive=False, help=MODE)] = None,
     profile: Annotated[str | None, typer.Option("--profile", help=PROFILE)] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many passages at most.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print what the API answered.")] = False,
@@ -55,7 +54,7 @@ async def _search(  # noqa: PLR0917 (each parameter is an option of the command)
     query: str,
     knowledge_base: str | None,
     filters: list[str],
-    mode: Mode,
+    mode: Mode | None,
     profile: str | None,
     limit: int,
 ) -> Json:
@@ -65,7 +64,9 @@ async def _search(  # noqa: PLR0917 (each parameter is an option of the command)
     async with open_session() as session:
         chosen = await session.knowledge_base(knowledge_base)
         types = await _metadata_types(session, chosen["id"]) if names_metadata(filters) else {}
-        asked: dict[str, object] = {"knowledgeBaseIds": [chosen["id"]], "query": query, "mode": mode.value}
+        asked: dict[str, object] = {"knowledgeBaseIds": [chosen["id"]], "query": query}
+        if mode is not None:
+            asked["mode"] = mode.value
         if profile is not None:
             asked["profile"] = profile
         condition = search_filter(filters, types)

@@ -65,11 +65,14 @@ class EvaluationSet(Value):
 
 
 class RunEvaluation(Value):
-    """A measurement to make, of the active index unless another is named, by a retrieval profile or none."""
+    """A measurement to make, of the active index unless another is named, by a retrieval profile or none.
+
+    The profile decides the mode unless it is given.
+    """
 
     set_id: UUID
     index_id: UUID | None = None
-    mode: SearchMode = SearchMode.HYBRID
+    mode: SearchMode | None = None
     profile: str | None = None
     compare_with_run_id: UUID | None = None
     idempotency_key: str | None = None

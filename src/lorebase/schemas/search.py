@@ -59,22 +59,29 @@ class SearchRequest(Value):
     """How to retrieve. `offset` skips hits of the pinned result order; `limit` is the page size.
 
     `mmr_lambda` spreads the first hits by maximal marginal relevance: 1 keeps the order, 0 wants difference
-    alone, None does nothing. `profile` names a retrieval profile, which decides what is left at its default
-    here. `expansion` is that of the first page, for the pages after it.
+    alone. `profile` names a retrieval profile, which decides what is None of `mode`, `rerank`,
+    `collapse_copies` and `mmr_lambda`. `expansion` is that of the first page, for the pages after it.
     """
 
     knowledge_base_ids: tuple[UUID, ...]
     query: str
-    mode: SearchMode = SearchMode.HYBRID
+    mode: SearchMode | None = None
     filter: SearchFilter | None = None
     min_score: float | None = None
     rerank: bool | None = None
-    collapse_copies: bool = False
+    collapse_copies: bool | None = None
     mmr_lambda: float | None = None
     profile: str | None = None
     expansion: Expansion | None = None
     limit: int = 10
     offset: int = 0
+
+
+class SettledRequest(SearchRequest):
+    """The same with what the profile decides. Without `mmr_lambda` nothing is spread."""
+
+    mode: SearchMode = SearchMode.HYBRID
+    collapse_copies: bool = False
 
 
 class TextRange(Value):
@@ -92,17 +99,30 @@ class SearchScores(Value):
     rerank: float | None = None
 
 
+class CollapsedCopy(Value):
+    """A passage that another one stands for, its rank after fusion, and how much of the two is the same.
+
+    `resemblance` is the Jaccard index of their runs of four words: 1 for equal words.
+    """
+
+    chunk_id: UUID
+    fused_rank: int
+    resemblance: float
+
+
 class SearchExplanation(Value):
     """Ranks by step, from 1; None where the step did not find or rank the passage.
 
-    Then how the whole search was done: by which profile, for which queries, and without which parts. Of hits
-    that were kept before there were profiles the queries are not known.
+    `collapsed` holds the first copies that the hit stands for, at most 20. Then how the whole search was
+    done: by which profile, for which queries, and without which parts. Of hits that were kept before there
+    were profiles the queries are not known.
     """
 
     fused_rank: int
     vector_rank: int | None = None
     keyword_rank: int | None = None
     rerank_rank: int | None = None
+    collapsed: tuple[CollapsedCopy, ...] = ()
     profile: str = DEFAULT_PROFILE
     queries: tuple[SearchedQuery, ...] = ()
     degraded: tuple[SearchPart, ...] = ()
@@ -111,7 +131,7 @@ class SearchExplanation(Value):
 class SearchHit(Value):
     """A passage found. `score` is comparable within one result only.
 
-    `copies` is how many passages with the same headings and words were met and left out for it.
+    `copies` is how many passages that say the same, or nearly, were met and left out for it.
     """
 
     chunk_id: UUID

@@ -1,24 +1,12 @@
-"""Keeps hits from saying the same thing twice: copies are collapsed, and on request the order is spread."""
+"""Spreads the order of hits over what differs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from lorebase.schemas.documents import Chunk
-
 # Han, Kana and Hangul are compared by character, other scripts by word.
 _UNIT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-
-Likeness = tuple[tuple[str, ...], str]
-
-
-def likeness(chunk: Chunk) -> Likeness:
-    """What is equal for copies: headings and words, whatever the case and the spacing.
-
-    Anything else may matter: last year's figures are no copy of this year's, nor "not" a detail.
-    """
-    return chunk.section, " ".join(chunk.text.casefold().split())
 
 
 def spread(texts: Sequence[str], relevance: Sequence[float], trade_off: float) -> list[int]:

@@ -12,7 +12,7 @@ from lorebase.core.logging import current_trace_id
 from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.schemas.evaluations import EvaluationRun, EvaluationSet, RunEvaluation
 from lorebase.schemas.jobs import Job, JobKind, JobLane, JobSubjectType, NewJob
-from lorebase.schemas.search import SearchRequest
+from lorebase.schemas.search import SearchMode, SearchRequest
 from lorebase.services.retrieval_profiles import RetrievalProfiles
 
 
@@ -53,7 +53,7 @@ def new_run(
         knowledge_base_id=measured.knowledge_base_id,
         index_id=index_id,
         job_id=job_id,
-        mode=command.mode,
+        mode=command.mode or SearchMode.HYBRID,
         profile=command.profile,
         compare_with_run_id=command.compare_with_run_id,
         metrics=None,

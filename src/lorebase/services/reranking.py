@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lorebase.ports.reranker import Reranker
 from lorebase.services.embedding_text import embedding_text
-from lorebase.services.search_run import Verified
+from lorebase.services.search_hits import Verified
 
 
 async def reranked(reranker: Reranker, query: str, hits: Sequence[Verified], count: int) -> list[Verified]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lorebase.core.config import Settings
 from lorebase.core.errors import BadInput, Permanent
 from lorebase.schemas.retrieval_profiles import ExpansionMethod, ListedProfile, RetrievalProfile
-from lorebase.schemas.search import DEFAULT_PROFILE, SearchMode, SearchRequest
+from lorebase.schemas.search import DEFAULT_PROFILE, SearchMode, SearchRequest, SettledRequest
 
 PROFILES_MAXIMUM = 100
 BUILT_IN = (
@@ -70,7 +70,14 @@ class RetrievalProfiles:
             raise BadInput(message, field=list(field))
         return found
 
-    def applied(self, request: SearchRequest) -> tuple[RetrievalProfile, SearchRequest]:
+    def asks_model(self, name: str, /) -> bool:
+        """Whether a profile has a chat model add to queries; False for one that there is not."""
+        try:
+            return self.get(name).expansion is not ExpansionMethod.NONE
+        except BadInput:
+            return False
+
+    def applied(self, request: SearchRequest) -> tuple[RetrievalProfile, SettledRequest]:
         """The profile of a request, and the request with what the profile says where it says nothing itself.
 
         BadInput for a profile that is unknown, lacks a model here, or does not fit the request's mode.
@@ -79,9 +86,9 @@ class RetrievalProfiles:
         lacking = self._lacking(profile)
         if lacking is not None:
             raise BadInput(lacking, field=["profile"])
-        defaults = SearchRequest.model_fields
-        silent = [name for name in _GIVEN_BY_PROFILES if getattr(request, name) == defaults[name].default]
-        filled = request.model_copy(update={name: getattr(profile, name) for name in silent})
+        given = dict(request)
+        silent = {name: getattr(profile, name) for name in _GIVEN_BY_PROFILES if given[name] is None}
+        filled = SettledRequest.model_validate({**given, **silent})
         if profile.expansion is ExpansionMethod.HYDE and filled.mode is SearchMode.KEYWORD:
             message = f"The profile {profile.key} works on vectors: choose another mode or profile."
             raise BadInput(message, field=["mode"])

@@ -25,18 +25,18 @@ from lorebase.schemas.search import (
     SearchPart,
     SearchRequest,
     SearchResult,
+    SettledRequest,
 )
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import require
 from lorebase.services.analysers import analyser_of
-from lorebase.services.fusion import NOTHING, FusedCandidate, fuse, fuse_by_rank, keyword_leg, vector_leg
+from lorebase.services.fusion import FusedCandidate
 from lorebase.services.highlights import Highlighter
-from lorebase.services.keyword_languages import main_script
 from lorebase.services.keyword_search import PostingsIndex
-from lorebase.services.model_languages import vector_weight
 from lorebase.services.query_expansion import QueryExpander, searched_queries
 from lorebase.services.reranking import reranked
 from lorebase.services.retrieval_profiles import RetrievalProfiles
+from lorebase.services.search_fusion import SearchFusion
 from lorebase.services.search_legs import Found, SearchLegs, Timings, run_all
 from lorebase.services.search_plan import SearchPlan, read_plan
 from lorebase.services.search_rules import check_request
@@ -84,6 +84,7 @@ class SearchService:
         self._reranker = reranker
         self._profiles = profiles or RetrievalProfiles(settings)
         self._expander = expander
+        self._fusion = SearchFusion(_LANGUAGES)
 
     async def search(
         self, principal: Principal, request: SearchRequest, *, highlighted: bool = True
@@ -114,13 +115,13 @@ class SearchService:
         BadInput for a request that breaks a rule, NotFound for a knowledge base that is not in the workspace.
         """
         started = self._clock.monotonic()
-        profile, request = self._profiles.applied(request)
-        check_request(request, self._settings)
+        profile, settled = self._profiles.applied(request)
+        check_request(settled, self._settings)
         async with self._units.for_workspace(workspace_id) as uow:
-            plan = await read_plan(uow, request, self._settings, index_id)
+            plan = await read_plan(uow, settled, self._settings, index_id)
         timings = Timings()
-        expansion = await self._expansion(profile, request, plan, timings)
-        run = self._run(request, plan, profile, expansion or Expansion(), timings)
+        expansion = await self._expansion(profile, settled, plan, timings)
+        run = self._run(settled, plan, profile, expansion or Expansion(), timings)
         await self._rank(run)
         await self._sort_anew(run)
         result = SearchResult(
@@ -157,7 +158,7 @@ class SearchService:
 
     def _run(
         self,
-        request: SearchRequest,
+        request: SettledRequest,
         plan: SearchPlan,
         profile: RetrievalProfile,
         expansion: Expansion,
@@ -192,7 +193,7 @@ class SearchService:
         depth = self._settings.search_candidates + 1
         while True:
             found = await run_all(run.queries, depth)
-            await self._verify(run, self._fused(found, run))
+            await self._verify(run, self._fusion.fused(found, run))
             if len(run.hits) >= run.wanted or _finds_no_more(found, run) or depth >= _DEPTH_MAXIMUM:
                 break
             depth = min(depth * _WIDER, _DEPTH_MAXIMUM)
@@ -224,39 +225,6 @@ class SearchService:
         reranks = self._reranker is not None and request.rerank is not False
         spreads = request.mmr_lambda is not None
         return max(self._settings.rerank_candidates if reranks else 0, _SPREAD_HITS if spreads else 0)
-
-    def _fused(self, found: Sequence[Found], run: SearchRun) -> list[FusedCandidate]:
-        """Candidates in order, without those whose similarity is too low or unknown when that was asked."""
-        pairs = list(zip(run.queries, found, strict=True))
-        lists = [self._fused_legs(legs.query, each, run) for legs, each in pairs]
-        weights = [self._list_weight(legs.query, found[0], run) for legs, _ in pairs]
-        candidates = lists[0] if len(lists) == 1 else fuse_by_rank(lists, weights)
-        least = run.request.min_score
-        return [entry for entry in candidates if least is None or (entry.vector_score or -1.0) >= least]
-
-    def _fused_legs(self, query: SearchedQuery, found: Found, run: SearchRun) -> list[FusedCandidate]:
-        vector = vector_leg(found.vector) if found.vector else NOTHING
-        keyword = keyword_leg(*found.keyword) if found.keyword else NOTHING
-        alone = query.kind is QueryKind.HYPOTHETICAL
-        return fuse(vector, keyword, 1.0 if alone else self._vector_weight(query.text, found, run))
-
-    def _list_weight(self, query: SearchedQuery, original: Found, run: SearchRun) -> float:
-        """A whole query weighs 1, a passage that was made up what the vector leg of the original weighs."""
-        if query.kind is not QueryKind.HYPOTHETICAL:
-            return 1.0
-        return self._vector_weight(run.request.query, original, run)
-
-    def _vector_weight(self, text: str, found: Found, run: SearchRun) -> float:
-        mode = run.request.mode
-        if mode is not SearchMode.HYBRID:
-            return 1.0 if mode is SearchMode.VECTOR else 0.0
-        if found.keyword is None:
-            return 1.0
-        if run.profile.vector_weight is not None:
-            return run.profile.vector_weight
-        language = _LANGUAGES.detect_language(text)
-        models = (source.model for source in run.plan.sources)
-        return vector_weight(models, language, main_script(text))
 
     async def _verify(self, run: SearchRun, fused: list[FusedCandidate]) -> None:
         """Checks candidates in order, as many at a time as may be needed, until there are enough."""

@@ -2,66 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from lorebase.schemas.documents import Chunk
 from lorebase.schemas.retrieval_profiles import RetrievalProfile
-from lorebase.schemas.search import (
-    SearchedQuery,
-    SearchExplanation,
-    SearchHit,
-    SearchPart,
-    SearchRequest,
-    SearchScores,
-)
-from lorebase.services.diversity import Likeness, likeness, spread
+from lorebase.schemas.search import CollapsedCopy, SearchedQuery, SearchHit, SearchPart, SettledRequest
+from lorebase.services.copies import CopyGroups
+from lorebase.services.diversity import spread
 from lorebase.services.fusion import FusedCandidate
 from lorebase.services.highlights import Highlighter
+from lorebase.services.search_hits import Conduct, Verified
 from lorebase.services.search_legs import SearchLegs, Timings
 from lorebase.services.search_plan import SearchPlan
-
-
-@dataclass(frozen=True)
-class Verified:
-    """A candidate that PostgreSQL vouches for, its passage, its rank after fusion and after reranking."""
-
-    candidate: FusedCandidate
-    chunk: Chunk
-    rank: int
-    rerank_score: float | None = None
-    rerank_rank: int | None = None
-
-    @property
-    def relevance(self) -> float:
-        """By the reranker when it judged the hit, else by fusion."""
-        return self.candidate.score if self.rerank_score is None else self.rerank_score
-
-    def shown(self, run: SearchRun, highlighter: Highlighter | None, copies: int) -> SearchHit:
-        """The hit as callers get it."""
-        candidate, chunk = self.candidate, self.chunk
-        return SearchHit(
-            chunk_id=chunk.id,
-            document_id=chunk.document_id,
-            version_id=chunk.version_id,
-            score=candidate.score,
-            scores=SearchScores(
-                vector=candidate.vector_score, keyword=candidate.keyword_score, rerank=self.rerank_score
-            ),
-            explanation=SearchExplanation(
-                fused_rank=self.rank,
-                vector_rank=candidate.vector_rank,
-                keyword_rank=candidate.keyword_rank,
-                rerank_rank=self.rerank_rank,
-                profile=run.profile.key,
-                queries=run.searched,
-                degraded=tuple(run.degraded),
-            ),
-            highlights=highlighter.highlights(chunk.text) if highlighter else (),
-            copies=copies,
-        )
 
 
 @dataclass
@@ -69,9 +24,10 @@ class SearchRun:
     """The order is pinned: what a wider round adds comes after what was found.
 
     `pool` hits are looked for whatever page is asked, so that sorting them anew gives every page one order.
+    A copy is left out when it is met, so the hits before it, and their order, do not depend on it.
     """
 
-    request: SearchRequest
+    request: SettledRequest
     plan: SearchPlan
     profile: RetrievalProfile
     queries: tuple[SearchLegs, ...]
@@ -81,7 +37,8 @@ class SearchRun:
     seen: set[UUID] = field(default_factory=set)
     degraded: list[SearchPart] = field(default_factory=list)
     dropped: int = 0
-    copies: Counter[Likeness] = field(default_factory=Counter)
+    groups: CopyGroups = field(default_factory=CopyGroups)
+    collapsed: dict[UUID, list[CollapsedCopy]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def searched(self) -> tuple[SearchedQuery, ...]:
@@ -105,7 +62,7 @@ class SearchRun:
             chunk = chunks.get(candidate.chunk_id)
             if chunk is None:
                 self.dropped += 1
-            elif not (self.request.collapse_copies and self._is_copy(chunk)):
+            elif not (self.request.collapse_copies and self._collapses(chunk, rank)):
                 self.hits.append(Verified(candidate, chunk, rank))
 
     def spread(self, count: int, trade_off: float) -> None:
@@ -120,11 +77,14 @@ class SearchRun:
 
     def page(self, highlighter: Highlighter | None) -> tuple[SearchHit, ...]:
         """The hits asked for, as callers get them."""
+        conduct = Conduct(self.profile.key, self.searched, tuple(self.degraded))
         page = self.hits[self.request.offset : self.end]
-        copies = [max(0, self.copies[likeness(hit.chunk)] - 1) for hit in page]
-        return tuple(hit.shown(self, highlighter, count) for hit, count in zip(page, copies, strict=True))
+        return tuple(hit.shown(conduct, highlighter, self.collapsed.get(hit.chunk.id, ())) for hit in page)
 
-    def _is_copy(self, chunk: Chunk) -> bool:
-        known = likeness(chunk)
-        self.copies[known] += 1
-        return self.copies[known] > 1
+    def _collapses(self, chunk: Chunk, rank: int) -> bool:
+        copy = self.groups.add(chunk)
+        if copy is None:
+            return False
+        left_out = CollapsedCopy(chunk_id=chunk.id, fused_rank=rank, resemblance=copy.resemblance)
+        self.collapsed[copy.of].append(left_out)
+        return True

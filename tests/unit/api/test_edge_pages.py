@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lorebase.core.ids import new_id
 from lorebase.schemas.documents import DocumentOrder, DocumentOrderField
 from lorebase.schemas.knowledge_bases import OrderDirection
 from lorebase.schemas.pagination import PageRequest
+from lorebase.schemas.search import CollapsedCopy, SearchResult
 from tests.unit.api.edge import Edge
 from tests.unit.api.fake_world import add_document
 
@@ -238,6 +240,29 @@ async def test_a_search_says_what_was_left_out_and_how_to_spread_and_collapse(ed
     assert found == {"degraded": ["RERANK"], "nodes": [{"copies": 3}, {"copies": 3}]}
     ((request,),) = edge.calls.named("search.search")
     assert (request.mmr_lambda, request.collapse_copies, request.rerank) == (0.5, True, False)  # type: ignore[attr-defined]
+
+
+async def test_a_hit_lists_the_copies_that_it_stands_for(edge: Edge) -> None:
+    first, second = edge.world.chunks.values()
+    left_out = CollapsedCopy(chunk_id=second.id, fused_rank=3, resemblance=0.9)
+    gone = CollapsedCopy(chunk_id=new_id(), fused_rank=4, resemblance=1.0)
+    search = edge.services.search.search
+
+    async def collapse(*arguments: object, **options: object) -> SearchResult:
+        result = await search(*arguments, **options)  # type: ignore[arg-type]
+        hit = result.hits[0]
+        explanation = hit.explanation.model_copy(update={"collapsed": (left_out, gone)})
+        return result.model_copy(update={"hits": (hit.model_copy(update={"explanation": explanation}),)})
+
+    edge.services.search.search = collapse  # type: ignore[method-assign]
+    query = """query ($input: SearchInput!) { search(input: $input) { nodes { chunk { text } explanation {
+        collapsed { fusedRank resemblance chunk { id text documentVersion { id } } } } } } }"""
+    [hit] = (await edge.data(query, {"input": wanted(edge)}))["search"]["nodes"]  # type: ignore[index]
+    shown, lost = hit["explanation"]["collapsed"]
+    assert hit["chunk"]["text"] == first.text
+    assert (shown["fusedRank"], shown["resemblance"], shown["chunk"]["text"]) == (3, 0.9, second.text)
+    assert shown["chunk"]["documentVersion"]["id"]
+    assert lost == {"fusedRank": 4, "resemblance": 1.0, "chunk": None}
 
 
 async def test_a_hit_whose_passage_was_deleted_meanwhile_is_left_out(edge: Edge) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lorebase.api.graphql.pricing import MODEL_CALL
 from lorebase.core.resources import read_operation
 from lorebase.schemas.answers import Ask
 from lorebase.schemas.evaluations import RunEvaluation
-from lorebase.schemas.search import Expansion, SearchRequest
+from lorebase.schemas.search import Expansion, SearchMode, SearchRequest
 from lorebase.services.retrieval_profiles import RetrievalProfiles
 from tests.factories import make_settings
 from tests.unit.api.edge import Edge
@@ -66,6 +67,34 @@ async def test_without_a_profile_the_request_names_none(expanding: Edge) -> None
     assert hit["explanation"] == {"profile": "default@1", "degraded": [], "queries": []}
     [request] = requests(expanding)
     assert (request.profile, "profile" in request.model_fields_set) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "mode", "collapses"),
+    [
+        ({}, None, None),
+        ({"mode": None, "collapseCopies": None}, None, None),
+        ({"mode": "HYBRID", "collapseCopies": False}, SearchMode.HYBRID, False),
+        ({"mode": "VECTOR", "collapseCopies": True}, SearchMode.VECTOR, True),
+    ],
+)
+async def test_what_is_said_is_told_from_what_is_left_to_the_profile(
+    expanding: Edge, given: dict[str, object], mode: SearchMode | None, collapses: bool | None
+) -> None:
+    await expanding.data(SEARCH, {"input": wanted(expanding, profile="ours", **given)})
+    [request] = requests(expanding)
+    assert (request.mode, request.collapse_copies) == (mode, collapses)
+
+
+async def test_the_call_of_a_model_is_charged_to_the_first_page_only(expanding: Edge) -> None:
+    async def paid(**given: object) -> tuple[int, str]:
+        answer = (await expanding.post(SEARCH, given)).json()
+        return answer["extensions"]["cost"]["cost"], answer["data"]["search"]["pageInfo"]["endCursor"]
+
+    plain, _ = await paid(input=wanted(expanding))
+    first, cursor = await paid(input=wanted(expanding, profile="hyde"))
+    later, _ = await paid(input=wanted(expanding, profile="hyde"), after=cursor)
+    assert (first, later) == (plain + MODEL_CALL, plain)
 
 
 async def test_an_unknown_profile_is_refused_at_its_field(expanding: Edge) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lorebase.api.graphql.engine import Engine
 from lorebase.api.graphql.errors import RequestErrorCode, RequestRefused
-from lorebase.api.graphql.pricing import price
+from lorebase.api.graphql.pricing import MODEL_CALL, price
 from lorebase.api.graphql.schema import core_schema
 from tests.factories import make_settings
 from tests.unit.api.edge import the_schema
@@ -48,6 +48,84 @@ def test_a_query_costs_its_weights_times_its_page_sizes(query: str, expected: in
 def test_a_page_size_given_by_a_variable_counts(size: int) -> None:
     query = "query($n: Int) { embeddingModels(first: $n) { nodes { name } } }"
     assert points(query, n=size) == 1 + size
+
+
+def asks_model(name: str) -> bool:
+    return name in {"hyde", "rewrite@1"}
+
+
+def priced(query: str, **variables: object) -> int:
+    operation = ENGINE.prepare(query, None)
+    return price(CORE, operation.document, operation.node, variables, asks_model)
+
+
+FOUND = "{ nodes { score } }"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ('{ search(input: {query: "x", knowledgeBaseIds: [], profile: "hyde"}) FOUND }', {}),
+        (
+            'query($p: String) { search(input: {query: "x", knowledgeBaseIds: [], profile: $p}) FOUND }',
+            {"p": "hyde"},
+        ),
+        (
+            'query($p: String = "hyde")'
+            ' { search(input: {query: "x", knowledgeBaseIds: [], profile: $p}) FOUND }',
+            {},
+        ),
+        ("query($i: SearchInput!) { search(input: $i) FOUND }", {"i": {"profile": "rewrite@1"}}),
+        (
+            'query($i: SearchInput! = {query: "x", knowledgeBaseIds: [], profile: "hyde"})'
+            " { search(input: $i) FOUND }",
+            {},
+        ),
+        (
+            "query($i: SearchInput!, $a: String) { search(input: $i, after: $a) FOUND }",
+            {"i": {"profile": "hyde"}, "a": None},
+        ),
+    ],
+)
+def test_a_profile_that_asks_a_model_costs_a_call_however_it_is_named(
+    query: str, variables: dict[str, object]
+) -> None:
+    assert priced(query.replace("FOUND", FOUND), **variables) == 10 + MODEL_CALL + 10
+    assert points(query.replace("FOUND", FOUND), **variables) == 10 + 10
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"profile": None}, {"profile": "default"}, {"profile": 7}, {"profile": {}}, None, [], "hyde", 7],
+)
+def test_without_such_a_profile_no_call_is_charged(given: object) -> None:
+    query = "query($i: SearchInput!) { search(input: $i) { nodes { score } } }"
+    assert priced(query, i=given) == 10 + 10
+    assert priced('{ search(input: {query: "hyde", knowledgeBaseIds: []}) { nodes { score } } }') == 10 + 10
+
+
+def test_a_later_page_costs_no_call() -> None:
+    query = "query($i: SearchInput!, $a: String) { search(input: $i, after: $a) { nodes { score } } }"
+    assert priced(query, i={"profile": "hyde"}, a="cursor") == 10 + 10
+
+
+def test_each_search_of_an_operation_pays_its_own_call() -> None:
+    wanted = '{query: "x", knowledgeBaseIds: [], profile: "hyde"}'
+    search = f"search(first: 1, input: {wanted}) {FOUND}"
+    assert priced(f"{{ a: {search} b: {search} ...f }} fragment f on Query {{ c: {search} }}") == 3 * (
+        10 + MODEL_CALL + 1
+    )
+
+
+def test_questions_and_measurements_pay_for_the_call_of_their_profile() -> None:
+    ask = "mutation($i: AskInput!) { ask(input: $i) { userErrors { code } } }"
+    retrieval: dict[str, object] = {"query": "", "knowledgeBaseIds": []}
+    assert priced(ask, i={"question": "x", "retrieval": retrieval}) == 1 + 1
+    retrieval["profile"] = "hyde"
+    assert priced(ask, i={"question": "x", "retrieval": retrieval}) == 1 + MODEL_CALL + 1
+    measure = "mutation($i: RunEvaluationInput!) { runEvaluation(input: $i) { userErrors { code } } }"
+    assert priced(measure, i={"evaluationSetId": "x"}) == 1 + 1
+    assert priced(measure, i={"evaluationSetId": "x", "profile": "hyde"}) == 1 + MODEL_CALL + 1
 
 
 def test_lists_within_lists_multiply() -> None:

@@ -433,7 +433,7 @@ async def test_shared_words_that_go_missing_are_written_again_before_the_switch(
             lost.append(ids[0])
             del library.world.database.state.postings[ids[0], 1]
 
-    for step in range(1, 80):
+    for step in range(1, 400):
         faults.at(step, lose)
     await library.world.runner(faults).run(job.id)
     await library.world.run_all()
@@ -583,7 +583,7 @@ async def test_words_lost_while_it_builds_are_counted_and_written_again(library:
             library.world.database.state.postings[ids[0], 2] = short
 
     faults = Faults()
-    for step in range(1, 60):
+    for step in range(1, 400):
         faults.at(step, lose)
     await library.world.runner(faults).run(job.id)
     await library.world.run_all()

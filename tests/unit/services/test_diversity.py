@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lorebase.core.errors import BadInput
 from lorebase.schemas.search import SearchMode, SearchRequest, SearchResult
 from lorebase.services.answer_retrieval import retrieval_request
-from lorebase.services.diversity import likeness, spread
+from lorebase.services.diversity import spread
 from lorebase.services.search import SearchService
 from tests.factories import Tenant, make_settings
 from tests.fakes.reranker import FakeReranker
@@ -148,6 +148,60 @@ def test_an_answer_reads_no_passage_twice() -> None:
     assert retrieval_request(request, "Why?", make_settings()).collapse_copies
 
 
+# Sixty characters and no more tokens than a passage of a test has.
+POLICY = (
+    "每个工人按照先后次序从队列中领取任务并做好标记完成以后再把任务移走"
+    "如果工人中途离开任务会在一段时间后回到队列由另一个工人继续处理"
+)
+
+
+async def test_two_revisions_of_a_passage_are_one_hit_that_lists_the_other(
+    world: World, tenant: Tenant
+) -> None:
+    revised = POLICY.replace("中途", "突然")
+    await fill(world, tenant, f"{POLICY}\n港口 2024年5月3日", f"{revised}\n港口 2025年6月9日", "工人。")
+    everything = await search(world, tenant, collapse_copies=False)
+    result = await search(world, tenant)
+    assert [hit.copies for hit in result.hits] == [1, 0]
+    shown, other = result.hits
+    assert shown.chunk_id == everything.hits[0].chunk_id
+    [copy] = shown.explanation.collapsed
+    (left_out,) = {hit.chunk_id for hit in everything.hits} - {shown.chunk_id, other.chunk_id}
+    ranks = {hit.chunk_id: hit.explanation.fused_rank for hit in everything.hits}
+    assert (copy.chunk_id, copy.fused_rank) == (left_out, ranks[left_out])
+    assert 0.8 <= copy.resemblance < 1
+    assert other.explanation.collapsed == ()
+
+
+async def test_equal_words_are_explained_as_wholly_alike(world: World, tenant: Tenant) -> None:
+    await fill(world, tenant, *[TEXT] * 25)
+    [hit] = (await search(world, tenant)).hits
+    assert hit.copies == 24
+    assert len(hit.explanation.collapsed) == 20
+    assert [copy.fused_rank for copy in hit.explanation.collapsed] == list(range(2, 22))
+    assert {copy.resemblance for copy in hit.explanation.collapsed} == {1.0}
+
+
+async def test_revisions_that_contradict_each_other_are_both_shown(world: World, tenant: Tenant) -> None:
+    ids = await fill(world, tenant, POLICY, POLICY.replace("会在", "不会在"), f"{POLICY} 10")
+    assert documents(await search(world, tenant)) == set(ids)
+
+
+async def test_pages_of_nearly_equal_passages_lose_nothing_and_repeat_nothing(
+    world: World, tenant: Tenant
+) -> None:
+    bodies = [f"{POLICY} {number // 3}, 2024-01-{number + 1:02}" for number in range(24)]
+    await fill(world, tenant, *bodies)
+    everything = await search(world, tenant, limit=30, collapse_copies=False)
+    whole = await search(world, tenant, limit=24)
+    pages = [await search(world, tenant, limit=3, offset=start) for start in (0, 3, 6)]
+    assert [hit.chunk_id for page in pages for hit in page.hits] == [hit.chunk_id for hit in whole.hits]
+    assert [page.has_next for page in pages] == [True, True, False]
+    shown = [hit.chunk_id for hit in whole.hits]
+    left_out = [copy.chunk_id for hit in whole.hits for copy in hit.explanation.collapsed]
+    assert sorted(shown + left_out) == sorted(hit.chunk_id for hit in everything.hits)
+
+
 async def test_pages_of_collapsed_hits_follow_each_other(world: World, tenant: Tenant) -> None:
     bodies = [f"A worker takes items {number // 3} times." for number in range(24)]
     await fill(world, tenant, *bodies)
@@ -201,11 +255,3 @@ async def test_lambda_lies_between_0_and_1(world: World, tenant: Tenant, wrong: 
     with pytest.raises(BadInput) as error:
         await search(world, tenant, mmr_lambda=wrong)
     assert error.value.field == ["mmrLambda"]
-
-
-async def test_a_copy_is_the_same_whatever_the_case_and_the_spacing(world: World, tenant: Tenant) -> None:
-    (document,) = await fill(world, tenant, TEXT)
-    (chunk,) = await world.searchable(tenant, document)
-    same = chunk.model_copy(update={"text": f"  {TEXT.upper()}\n", "ordinal": 9})
-    assert likeness(same) == likeness(chunk)
-    assert likeness(chunk.model_copy(update={"section": ("Elsewhere",)})) != likeness(chunk)

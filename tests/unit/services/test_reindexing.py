@@ -221,7 +221,7 @@ async def test_vectors_that_are_lost_while_it_builds_are_counted_and_written_aga
                 for chunk_id in gone:
                     del rows[chunk_id]
 
-    for step in range(30, 60):
+    for step in range(30, 400):
         faults.at(step, lose)
     await library.world.runner(faults).run(job.id)
     assert sum(lost) > 0

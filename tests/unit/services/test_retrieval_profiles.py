@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lorebase.core.config import Settings
 from lorebase.core.errors import BadInput, Permanent
 from lorebase.schemas.retrieval_profiles import ExpansionMethod, RetrievalProfile
-from lorebase.schemas.search import SearchMode, SearchRequest
+from lorebase.schemas.search import SearchMode, SearchRequest, SettledRequest
 from lorebase.services.retrieval_profiles import BUILT_IN, PROFILES_MAXIMUM, RetrievalProfiles
 from tests.factories import make_settings
 
@@ -36,9 +36,9 @@ def naming(key: str, **given: object) -> SearchRequest:
 requests = st.fixed_dictionaries(
     {
         "query": st.text(min_size=1),
-        "mode": st.sampled_from(SearchMode),
+        "mode": st.none() | st.sampled_from(SearchMode),
         "rerank": st.none() | st.booleans(),
-        "collapse_copies": st.booleans(),
+        "collapse_copies": st.none() | st.booleans(),
         "mmr_lambda": st.none() | st.floats(0, 1),
         "min_score": st.none() | st.floats(-1, 1),
         "limit": st.integers(1, 100),
@@ -48,13 +48,24 @@ requests = st.fixed_dictionaries(
 
 
 @given(requests)
-def test_without_a_profile_and_with_default_1_a_request_stays_what_it_is(request: SearchRequest) -> None:
+def test_without_a_profile_and_with_default_1_what_is_absent_is_hybrid_with_all_copies(
+    request: SearchRequest,
+) -> None:
     profiles = RetrievalProfiles(make_settings())
     chosen, applied = profiles.applied(request)
-    assert (chosen.key, applied) == ("default@1", request)
+    given = {name: value for name, value in dict(request).items() if value is not None}
+    assert (chosen.key, applied) == ("default@1", SettledRequest.model_validate(given))
     named = request.model_copy(update={"profile": "default@1"})
     again, applied = profiles.applied(named)
-    assert (again, applied) == (chosen, named)
+    assert (again, applied) == (chosen, SettledRequest.model_validate({**given, "profile": "default@1"}))
+
+
+@given(requests)
+def test_a_request_that_is_settled_stays_what_it_is(request: SearchRequest) -> None:
+    ours = profile(mode=SearchMode.VECTOR, rerank=False, collapse_copies=True, mmr_lambda=0.5)
+    profiles = RetrievalProfiles(make_settings(), [ours])
+    _, once = profiles.applied(request.model_copy(update={"profile": "ours@1"}))
+    assert profiles.applied(once) == (ours, once)
 
 
 @given(requests)
@@ -62,12 +73,32 @@ def test_what_a_request_says_goes_before_what_a_profile_says(request: SearchRequ
     ours = profile(mode=SearchMode.VECTOR, rerank=False, collapse_copies=True, mmr_lambda=0.5)
     named = request.model_copy(update={"profile": "ours@1"})
     _, applied = RetrievalProfiles(make_settings(), [ours]).applied(named)
-    assert applied.mode is (SearchMode.VECTOR if request.mode is SearchMode.HYBRID else request.mode)
+    assert applied.mode is (SearchMode.VECTOR if request.mode is None else request.mode)
     assert applied.rerank == (False if request.rerank is None else request.rerank)
     assert applied.mmr_lambda == (0.5 if request.mmr_lambda is None else request.mmr_lambda)
-    assert applied.collapse_copies is True
+    assert applied.collapse_copies is (True if request.collapse_copies is None else request.collapse_copies)
     untouched = {"mode", "rerank", "collapse_copies", "mmr_lambda"}
     assert applied.model_dump(exclude=untouched) == named.model_dump(exclude=untouched)
+
+
+@pytest.mark.parametrize(
+    ("name", "asks"),
+    [
+        ("default", False),
+        ("ours", False),
+        ("rewrite", True),
+        ("multi-query@1", True),
+        ("hyde", True),
+        ("theirs", True),
+        ("hyde@2", False),
+        ("", False),
+    ],
+)
+def test_a_profile_asks_a_model_when_something_is_added_to_the_query(name: str, asks: bool) -> None:
+    profiles = RetrievalProfiles(
+        make_settings(), [profile(), profile("theirs", expansion=ExpansionMethod.REWRITE)]
+    )
+    assert profiles.asks_model(name) is asks
 
 
 def test_a_name_alone_is_its_newest_version() -> None:

@@ -91,6 +91,7 @@ async def test_the_passage_that_answers_comes_first_with_scores_and_ranks(
         "vector_rank": 1,
         "keyword_rank": 1,
         "rerank_rank": None,
+        "collapsed": (),
         "profile": "default@1",
         "queries": ({"kind": "ORIGINAL", "text": "How is a task cancelled?"},),
         "degraded": (),

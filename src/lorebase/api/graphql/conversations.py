@@ -11,6 +11,7 @@ from strawberry import UNSET
 
 from lorebase.api.graphql.answers import Answer
 from lorebase.api.graphql.context import Context, Info
+from lorebase.api.graphql.directives import Cost
 from lorebase.api.graphql.enums import ConversationOrderField, MessageRole, OrderDirection
 from lorebase.api.graphql.fields import computed, identifier
 from lorebase.api.graphql.knowledge_bases import KnowledgeBase
@@ -18,7 +19,7 @@ from lorebase.api.graphql.loaders import Loaders
 from lorebase.api.graphql.mutations import Input, MutationInput, Payload, mutation
 from lorebase.api.graphql.nodes import Node, Timestamped, global_id, read_id
 from lorebase.api.graphql.pagination import Connection, Paging, connection
-from lorebase.api.graphql.search import SearchInput
+from lorebase.api.graphql.search_inputs import SearchInput
 from lorebase.core.errors import BadInput
 from lorebase.schemas import answers as values
 from lorebase.schemas.workspaces import ApiScope
@@ -184,6 +185,7 @@ class ConversationMutations:
         "Asks a question. Returns at once; follow the answer with the `answerEvents` subscription "
         "or poll `node`.",
         ApiScope.ASK,
+        cost=Cost(weight=1, profile="input.retrieval.profile"),
     )
     async def ask(self, info: Info, given: Input[AskInput]) -> AskPayload:
         """Persists the question and queues its answer."""

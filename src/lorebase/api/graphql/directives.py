@@ -31,6 +31,7 @@ class Cost:
 
     weight: int = strawberry.directive_field(name="weight")
     multipliers: list[str] | None = strawberry.directive_field(name="multipliers", default=strawberry.UNSET)
+    profile: str | None = strawberry.directive_field(name="profile", default=strawberry.UNSET)
 
 
 # Strawberry prints no descriptions of directive arguments: the schema gets them after it is built.
@@ -38,4 +39,8 @@ ARGUMENT_DESCRIPTIONS = {
     ("requiresScope", "scopes"): "Scopes of which the caller needs at least one.",
     ("cost", "weight"): "Points charged for resolving the field once.",
     ("cost", "multipliers"): "Argument names that hold the multiplier (for example `first`).",
+    ("cost", "profile"): (
+        "Where the retrieval profile is named (for example `input.profile`): one that has a chat model add "
+        "to the query costs 100 points more, unless `after` asks for a later page."
+    ),
 }

@@ -31,7 +31,7 @@ from lorebase.api.graphql.errors import RequestErrorCode, RequestRefused
 from lorebase.api.graphql.execution import AttributeExecutor
 from lorebase.api.graphql.limits import TooComplex, check_length, check_size
 from lorebase.api.graphql.persisted import PersistedDocuments
-from lorebase.api.graphql.pricing import price
+from lorebase.api.graphql.pricing import AsksModel, no_model, price
 from lorebase.api.graphql.scalars import print_date_time
 from lorebase.api.graphql.schema import core_schema
 from lorebase.api.graphql.sharing import EventResults, Sink, fingerprint
@@ -86,9 +86,11 @@ class Engine:
             raise _refused(f"The document must hold {wanted}.", RequestErrorCode.VALIDATION_FAILED)
         return Operation(document, named[0], operation_name, text)
 
-    def check_price(self, operation: Operation, variables: Mapping[str, object]) -> int:
+    def check_price(
+        self, operation: Operation, variables: Mapping[str, object], asks_model: AsksModel = no_model
+    ) -> int:
         """The points of an operation. RequestRefused when it asks for too much at once."""
-        points = price(self._schema, operation.document, operation.node, variables)
+        points = price(self._schema, operation.document, operation.node, variables, asks_model)
         limit = self._settings.query_max_cost
         if points > limit:
             raise RequestRefused(
@@ -103,7 +105,7 @@ class Engine:
 
         RateLimited when the key has spent its points; Transient when the process has enough to do.
         """
-        points = self.check_price(operation, variables)
+        points = self.check_price(operation, variables, context.services.profiles.asks_model)
         with self._admitted():
             await context.charge(points)
             result = await self._run(operation, variables, context)
@@ -141,7 +143,8 @@ class Engine:
 
         Results that `sink` took are not in it: those of an event that others follow too.
         """
-        await context.charge(self.check_price(operation, variables))
+        asks_model = context.services.profiles.asks_model
+        await context.charge(self.check_price(operation, variables, asks_model))
         same = fingerprint(operation.text, operation.name, variables)
         if sink is not None:
             context.deliver = self._events.deliverer(same, sink)

@@ -87,7 +87,10 @@ class RunEvaluationInput(MutationInput):
     index_id: strawberry.ID | None = strawberry.field(
         description="Index; the active one when absent.", default=None
     )
-    mode: SearchMode = strawberry.field(description="How candidates are found.", default=SearchMode.HYBRID)
+    mode: SearchMode | None = strawberry.field(
+        description="How candidates are found; `HYBRID` when neither this nor the profile says how.",
+        default=None,
+    )
     profile: str | None = strawberry.field(
         description="Retrieval profile to measure, as in `search`; `default@1` when absent.", default=None
     )

@@ -285,7 +285,11 @@ class EvaluationMutations:
         await evaluations.delete_set(principal, target, given.idempotency_key)
         return DeleteEvaluationSetPayload(deleted_id=given.id)
 
-    @mutation("Measures an index with a set, in the background.", ApiScope.ADMIN)
+    @mutation(
+        "Measures an index with a set, in the background.",
+        ApiScope.ADMIN,
+        cost=Cost(weight=1, profile="input.profile"),
+    )
     async def run_evaluation(self, info: Info, given: Input[RunEvaluationInput]) -> RunEvaluationPayload:
         """Queues a measurement."""
         principal, index, other = info.context.principal, given.index_id, given.compare_with_run_id

@@ -11,6 +11,7 @@ from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldE
 from strawberry.types.field import StrawberryField
 
 from lorebase.api.graphql.context import Info
+from lorebase.api.graphql.directives import Cost
 from lorebase.api.graphql.fields import FieldDecorator, computed
 from lorebase.api.graphql.user_errors import UserError, to_user_error
 from lorebase.core.errors import BadInput, LorebaseError
@@ -69,9 +70,9 @@ class ExpectedFailures(FieldExtension):
         return payload
 
 
-def mutation(description: str, scope: ApiScope) -> FieldDecorator:
+def mutation(description: str, scope: ApiScope, *, cost: Cost | None = None) -> FieldDecorator:
     """A mutation that needs a scope; its resolver takes `given: Input[…]` and returns a `Payload`."""
-    return computed(description, scopes=[scope], extensions=[ExpectedFailures()])
+    return computed(description, cost=cost, scopes=[scope], extensions=[ExpectedFailures()])
 
 
 def given_fields(source: object, **names: str) -> dict[str, object]:

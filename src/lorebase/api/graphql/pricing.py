@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from graphql import (
     DocumentNode,
@@ -13,18 +13,30 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    StringValueNode,
+    ValueNode,
     VariableNode,
     get_named_type,
     is_leaf_type,
+    value_from_ast_untyped,
 )
 
 from lorebase.api.graphql.directives import Cost
 
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
+MODEL_CALL = 100
+
+AsksModel = Callable[[str], bool]
+
+
+def no_model(_: str) -> bool:
+    """No profile asks a chat model."""
+    return False
 
 
 def price(
@@ -32,14 +44,16 @@ def price(
     document: DocumentNode,
     operation: OperationDefinitionNode,
     variables: Mapping[str, object],
+    asks_model: AsksModel = no_model,
 ) -> int:
     """Points of one operation of a valid document.
 
     A field costs its weight (nothing for a leaf, one for an object when it says nothing) and, times the
-    size of the page, what is selected below it.
+    size of the page, what is selected below it. One that names a retrieval profile of which `asks_model` is
+    true costs a call of the chat model more, however many queries that makes.
     """
     root = schema.get_root_type(operation.operation)
-    pricer = _Pricer(schema, document, operation, variables)
+    pricer = _Pricer(schema, document, operation, variables, asks_model)
     return pricer.selection(operation.selection_set, root)
 
 
@@ -52,8 +66,10 @@ class _Pricer:
         document: DocumentNode,
         operation: OperationDefinitionNode,
         variables: Mapping[str, object],
+        asks_model: AsksModel,
     ) -> None:
         self._schema = schema
+        self._asks_model = asks_model
         definitions = document.definitions
         self._fragments = {
             node.name.value: node for node in definitions if isinstance(node, FragmentDefinitionNode)
@@ -86,7 +102,27 @@ class _Pricer:
         inner = get_named_type(field.type)
         cost = _cost_of(field)
         weight = cost.weight if cost else int(not is_leaf_type(inner))
-        return weight + self._size(node, field, cost) * self.selection(node.selection_set, inner)
+        below = self.selection(node.selection_set, inner)
+        return weight + self._model_call(node, cost) + self._size(node, field, cost) * below
+
+    def _model_call(self, node: FieldNode, cost: Cost | None) -> int:
+        if not cost or not cost.profile:
+            return 0
+        argument, *path = cost.profile.split(".")
+        given = {each.name.value: each.value for each in node.arguments or ()}
+        profile = self._at(given.get(argument), path)
+        # Later pages carry in their cursor what the model made for the first.
+        later = self._at(given.get("after"), ())
+        return MODEL_CALL if profile and not later and self._asks_model(profile) else 0
+
+    def _at(self, value: ValueNode | None, path: Sequence[str]) -> str | None:
+        """The text at a path of an argument, wherever a variable begins."""
+        if isinstance(value, VariableNode):
+            return _text_at(self._variables.get(value.name.value), path)
+        if isinstance(value, ObjectValueNode) and path:
+            inner = {field.name.value: field.value for field in value.fields}
+            return self._at(inner.get(path[0]), path[1:])
+        return value.value if isinstance(value, StringValueNode) and not path else None
 
     def _size(self, node: FieldNode, field: GraphQLField, cost: Cost | None) -> int:
         names = (cost.multipliers or ()) if cost else ()
@@ -109,10 +145,16 @@ class _Pricer:
 
 def _defaults(operation: OperationDefinitionNode) -> dict[str, object]:
     return {
-        node.variable.name.value: int(node.default_value.value)
+        node.variable.name.value: value_from_ast_untyped(node.default_value)
         for node in operation.variable_definitions or ()
-        if isinstance(node.default_value, IntValueNode)
+        if node.default_value is not None
     }
+
+
+def _text_at(value: object, path: Sequence[str]) -> str | None:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def _cost_of(field: GraphQLField) -> Cost | None:

@@ -12,7 +12,7 @@ from lorebase.schemas.events import StoredEvent, StreamPosition
 from lorebase.schemas.filters import ConversationFilter, JobFilter
 from lorebase.schemas.pagination import Page, PageRequest
 from lorebase.schemas.retrieval_profiles import ListedProfile, RetrievalProfile
-from lorebase.schemas.search import SearchRequest, SearchResult
+from lorebase.schemas.search import SearchRequest, SearchResult, SettledRequest
 from lorebase.schemas.workspaces import Principal
 
 
@@ -35,6 +35,14 @@ class Profiles(Protocol):
 
     def get(self, name: str | None, field: Sequence[str] = ("profile",), /) -> RetrievalProfile:
         """One by name and version, or the newest by name; BadInput at the field."""
+        ...
+
+    def asks_model(self, name: str, /) -> bool:
+        """Whether it has a chat model add to queries; False for one that there is not."""
+        ...
+
+    def applied(self, request: SearchRequest, /) -> tuple[RetrievalProfile, SettledRequest]:
+        """The profile of a request, and the request with what that decides; BadInput if it is of no use."""
         ...
 
 
