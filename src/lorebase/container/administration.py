@@ -25,9 +25,11 @@ async def migrate(settings: Settings) -> EmbeddingModel:
     owner_url = required(settings.database_owner_url, "LOREBASE_DATABASE_OWNER_URL")
     await ensure_roles(owner_url, required(settings.database_url, "LOREBASE_DATABASE_URL"))
     await upgrade(owner_url)
-    async with open_analysers(settings) as analysers:
+    async with open_registry(settings) as registry, open_analysers(settings) as analysers:
+        # An installation without a model has no knowledge base yet: its words need not be as they were.
+        if not await registry.models():
+            await analysers.begin()
         await analysers.make_collections()
-    async with open_registry(settings) as registry:
         connections = ModelConnections(settings)
         try:
             return await registry.adopt(await describe_embedding_model(connections, settings))

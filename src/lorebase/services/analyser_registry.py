@@ -33,6 +33,12 @@ class AnalyserRegistryService:
             for version in sorted(ANALYSERS)
         ]
 
+    async def begin(self) -> None:
+        """Lets the knowledge bases of a new installation use the newest version; may be repeated."""
+        newest = max(ANALYSERS)
+        await self._registry.register(newest)
+        await self._registry.choose(newest)
+
     async def add(self, name: str) -> None:
         """Lets indexes use a version, with its collection where Milvus keeps words; may be repeated.
 

@@ -59,6 +59,12 @@ async def test_an_added_version_leaves_the_default_alone_until_it_is_chosen(offi
     assert await office.states() == {"kw1": "added", "kw2": "default"}
 
 
+async def test_a_new_installation_begins_with_the_newest_version(office: Office) -> None:
+    await office.service.begin()
+    await office.service.begin()
+    assert await office.states() == {"kw1": "added", "kw2": "default"}
+
+
 async def test_a_version_that_is_not_added_cannot_be_chosen_or_retired(office: Office) -> None:
     for change in (office.service.choose, office.service.retire):
         with pytest.raises(NotFound):
