@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from lorebase.schemas.documents import Chunk, Document, DocumentStatus
 from lorebase.schemas.search import ChunkVector, PartitionAddress
-from lorebase.services.embedding_text import heading_path
+from lorebase.services.embeddings.embedding_text import heading_path
 
 DIMENSIONS = 8
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)

@@ -27,8 +27,8 @@ from lorebase.schemas.search import (
     PartitionAddress,
     ScoredChunk,
 )
-from lorebase.services.chunk_rows import row_of
-from lorebase.services.index_content import IndexContent
+from lorebase.services.indexes.chunk_rows import row_of
+from lorebase.services.indexes.index_content import IndexContent
 from tests.integration.sql.factories import Live, Tenant, add_live, knowledge_base
 
 VERSION = 1

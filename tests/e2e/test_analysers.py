@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from tests.e2e.client import Json
 from tests.e2e.library import Library, succeed
 from tests.e2e.traffic import Traffic

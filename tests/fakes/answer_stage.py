@@ -19,13 +19,13 @@ from lorebase.schemas.events import (
 )
 from lorebase.schemas.jobs import Job, JobKind
 from lorebase.schemas.search import SearchRequest
-from lorebase.services.answering import AnswerHandler
-from lorebase.services.answers import AnswerService
-from lorebase.services.job_events import JobEvents, answer_stream_of
-from lorebase.services.job_runner import JobRunner
-from lorebase.services.query_expansion import QueryExpander
-from lorebase.services.search import SearchService
-from lorebase.services.streams import StreamService
+from lorebase.services.answers.answering import AnswerHandler
+from lorebase.services.answers.answers import AnswerService
+from lorebase.services.jobs.job_events import JobEvents, answer_stream_of
+from lorebase.services.jobs.job_runner import JobRunner
+from lorebase.services.search.query_expansion import QueryExpander
+from lorebase.services.search.search import SearchService
+from lorebase.services.streams.streams import StreamService
 from tests.factories import Tenant
 from tests.fakes.chat_model import FakeChatModel
 from tests.fakes.faults import Faults

@@ -20,7 +20,7 @@ from lorebase.schemas.search import (
     VectorIdentity,
     VectorQuery,
 )
-from lorebase.services.filter_evaluation import matches_chunk
+from lorebase.services.filters.filter_evaluation import matches_chunk
 
 Place = tuple[str, str]
 IndexRow = ChunkVector | ChunkWeights

@@ -9,8 +9,8 @@ from lorebase.core.errors import LeaseLost
 from lorebase.core.ids import new_id
 from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.jobs import Job, JobError, JobKind, JobLane, JobSubjectType, NewJob
-from lorebase.services.job_control import JobControl
-from lorebase.services.job_runner import JobRunner
+from lorebase.services.jobs.job_control import JobControl
+from lorebase.services.jobs.job_runner import JobRunner
 from tests.factories import Tenant
 from tests.fakes.world import World
 

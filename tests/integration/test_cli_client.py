@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from lorebase.cli.client import ApiClient
-from lorebase.cli.credentials import Target
+from lorebase.cli.connection.client import ApiClient
+from lorebase.cli.connection.credentials import Target
 from lorebase.cli.errors import ApiRefused, ApiUnreachable, UsageFailed
 from tests.fakes.api_server import FakeApiServer
 from tests.fakes.api_world import Json, answer_stream, refusal

@@ -16,10 +16,10 @@ from lorebase.core.ids import new_id
 from lorebase.embedded.models.prompt_reading import AnswerPrompt, read_prompt
 from lorebase.schemas.chat import ChatPrompt
 from lorebase.schemas.documents import Chunk
-from lorebase.services.answer_markers import NO_EVIDENCE
-from lorebase.services.answer_prompt import TEMPLATE, Passage, render_prompt
-from lorebase.services.answer_text import AnswerText
-from lorebase.services.question_rewriting import Turn
+from lorebase.services.answers.answer_markers import NO_EVIDENCE
+from lorebase.services.answers.answer_prompt import TEMPLATE, Passage, render_prompt
+from lorebase.services.answers.answer_text import AnswerText
+from lorebase.services.answers.question_rewriting import Turn
 
 SOURCE = Path(__file__).parents[2] / "src" / "lorebase"
 FILES = sorted((SOURCE / "prompts").glob("*.jinja"))

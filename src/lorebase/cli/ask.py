@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from lorebase.cli.answer_text import AnswerText
+from lorebase.cli.connection.responses import Json, payload_of
+from lorebase.cli.connection.session import Session, open_session, run
 from lorebase.cli.errors import ApiRefused, ApiUnreachable, CommandFailed, UsageFailed
 from lorebase.cli.output import one_line
-from lorebase.cli.responses import Json, payload_of
 from lorebase.cli.search import PROFILE
-from lorebase.cli.session import Session, open_session, run
 
 QUOTE_CHARACTERS = 400
 HEADING_CHARACTERS = 60

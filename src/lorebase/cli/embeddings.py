@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from lorebase.cli.connection.running_stack import FOR_MIGRATION, with_running_stack
+from lorebase.cli.connection.settings import read_settings
 from lorebase.cli.output import console, one_line
-from lorebase.cli.running_stack import FOR_MIGRATION, with_running_stack
-from lorebase.cli.settings import read_settings
 from lorebase.cli.tables import show_rows
 from lorebase.core.config import EMBEDDED_EMBEDDING_MODEL, Settings
 from lorebase.core.ids import NO_WORKSPACE, GlobalId
@@ -31,7 +31,7 @@ class Provider(StrEnum):
 def list_models() -> None:
     """List the models that are registered, newest first."""
     # The databases' libraries take seconds to load, which no other command should wait for.
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     show_rows(console(), HEADINGS, list(map(_row, operator_tasks.list_models(_settings()))))
 
@@ -59,7 +59,7 @@ def add_model(
     ] = None,
 ) -> None:
     """Register a model and make its collection; print its id. New knowledge bases keep their default."""
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     wish = ModelWish(
         name=name,
@@ -76,7 +76,7 @@ def retire_model(
     model_id: Annotated[str, typer.Argument(help="Its id, as `lorebase embeddings list` shows it.")],
 ) -> None:
     """Deprecate a model, and remove it with its collection unless an index still uses it."""
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     retired = operator_tasks.retire_model(_settings(), model_id)
     typer.echo(f"Removed {one_line(retired.name)} ({retired.dimensions} dimensions) and its collection.")

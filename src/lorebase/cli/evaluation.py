@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from lorebase.cli.beir import RetrievalSet, read_sets
+from lorebase.cli.connection.responses import Json
+from lorebase.cli.connection.session import open_session, run
 from lorebase.cli.errors import CommandFailed, ExitCode, UsageFailed
-from lorebase.cli.evaluation_import import create_set, import_documents
-from lorebase.cli.evaluation_plot import plot_changes, plot_history
-from lorebase.cli.evaluation_runs import (
+from lorebase.cli.evaluating.beir import RetrievalSet, read_sets
+from lorebase.cli.evaluating.evaluation_import import create_set, import_documents
+from lorebase.cli.evaluating.evaluation_plot import plot_changes, plot_history
+from lorebase.cli.evaluating.evaluation_runs import (
     changes,
     compare,
     complete_run,
@@ -21,11 +23,9 @@ from lorebase.cli.evaluation_runs import (
     list_sets,
     measure,
 )
-from lorebase.cli.evaluation_view import show_comparison, show_run, show_runs, show_sets
+from lorebase.cli.evaluating.evaluation_view import show_comparison, show_run, show_runs, show_sets
 from lorebase.cli.output import console, one_line
-from lorebase.cli.responses import Json
 from lorebase.cli.search import MODE, PROFILE, Mode
-from lorebase.cli.session import open_session, run
 
 evaluation_commands = typer.Typer(
     help="Measure how well a knowledge base is searched, with questions whose documents are known.",

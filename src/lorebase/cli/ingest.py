@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
+from lorebase.cli.connection.session import open_session, run
+from lorebase.cli.connection.settings import read_settings
 from lorebase.cli.errors import ExitCode
-from lorebase.cli.ingest_files import Choice, SourceFile, select_files
-from lorebase.cli.ingest_metadata import read_metadata
-from lorebase.cli.ingest_outcome import Outcome
-from lorebase.cli.ingest_progress import IngestProgress
-from lorebase.cli.ingest_run import Ingestion
-from lorebase.cli.ingest_upload import IngestRequest
+from lorebase.cli.ingesting.ingest_files import Choice, SourceFile, select_files
+from lorebase.cli.ingesting.ingest_metadata import read_metadata
+from lorebase.cli.ingesting.ingest_outcome import Outcome
+from lorebase.cli.ingesting.ingest_progress import IngestProgress
+from lorebase.cli.ingesting.ingest_run import Ingestion
+from lorebase.cli.ingesting.ingest_upload import IngestRequest
 from lorebase.cli.output import console, one_line
-from lorebase.cli.session import open_session, run
-from lorebase.cli.settings import read_settings
 from lorebase.embedded.home import locate_home
 
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from lorebase.cli.connection.responses import Json, payload_of
+from lorebase.cli.connection.session import PAGE, open_session, run
 from lorebase.cli.errors import UsageFailed
 from lorebase.cli.output import console, one_line
-from lorebase.cli.responses import Json, payload_of
-from lorebase.cli.session import PAGE, open_session, run
 from lorebase.cli.tables import show_rows
 
 key_commands = typer.Typer(help="API keys of the workspace.", no_args_is_help=True)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from lorebase.cli.connection.running_stack import FOR_MIGRATION, with_running_stack
+from lorebase.cli.connection.settings import read_settings
 from lorebase.cli.output import console
-from lorebase.cli.running_stack import FOR_MIGRATION, with_running_stack
-from lorebase.cli.settings import read_settings
 from lorebase.cli.tables import show_rows
 from lorebase.core.config import Settings
 from lorebase.schemas.analysers import ListedAnalyser
@@ -24,7 +24,7 @@ Name = Annotated[str, typer.Argument(help="Its name, as `lorebase keywords list`
 def list_analysers() -> None:
     """List the analysers that this release knows, oldest first."""
     # The databases' libraries take seconds to load, which no other command should wait for.
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     show_rows(console(), HEADINGS, list(map(_row, operator_tasks.list_analysers(_settings()))))
 
@@ -32,7 +32,7 @@ def list_analysers() -> None:
 @keywords_commands.command("add")
 def add_analyser(name: Name) -> None:
     """Let knowledge bases be reindexed with an analyser. New ones keep their default."""
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     operator_tasks.change_analysers(_settings(), lambda analysers: analysers.add(name))
     typer.echo(f"Added {name}.")
@@ -41,7 +41,7 @@ def add_analyser(name: Name) -> None:
 @keywords_commands.command("choose")
 def choose_analyser(name: Name) -> None:
     """Make an analyser the one that new knowledge bases use."""
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     operator_tasks.change_analysers(_settings(), lambda analysers: analysers.choose(name))
     typer.echo(f"New knowledge bases use {name}.")
@@ -50,7 +50,7 @@ def choose_analyser(name: Name) -> None:
 @keywords_commands.command("retire")
 def retire_analyser(name: Name) -> None:
     """Deprecate an analyser, and remove it unless an index still uses it."""
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     operator_tasks.change_analysers(_settings(), lambda analysers: analysers.retire(name))
     typer.echo(f"Removed {name}.")
@@ -59,7 +59,7 @@ def retire_analyser(name: Name) -> None:
 @keywords_commands.command("remove-from-milvus")
 def remove_from_milvus() -> None:
     """Remove the words from Milvus, once LOREBASE_KEYWORD_INDEX is postgresql everywhere."""
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     operator_tasks.change_analysers(_settings(), lambda analysers: analysers.remove_collections())
     typer.echo("Removed. PostgreSQL keeps the words.")

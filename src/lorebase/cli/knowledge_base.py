@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from lorebase.cli.connection.responses import Json, payload_of
+from lorebase.cli.connection.session import open_session, run
 from lorebase.cli.output import console, one_line
-from lorebase.cli.responses import Json, payload_of
-from lorebase.cli.session import open_session, run
 from lorebase.cli.tables import Row, show_rows
 from lorebase.core.config import MIB
 

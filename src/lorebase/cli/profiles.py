@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lorebase.cli.connection.responses import Json
+from lorebase.cli.connection.session import open_session, run
 from lorebase.cli.output import console, one_line
-from lorebase.cli.responses import Json
-from lorebase.cli.session import open_session, run
 from lorebase.cli.tables import Row, show_rows
 
 HEADINGS = ("profile", "usable", "what it does")

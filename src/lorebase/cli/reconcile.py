@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from lorebase.cli.connection.running_stack import FOR_SERVICES, with_running_stack
+from lorebase.cli.connection.settings import read_settings
 from lorebase.cli.errors import ExitCode
 from lorebase.cli.output import console, is_watched
-from lorebase.cli.running_stack import FOR_SERVICES, with_running_stack
-from lorebase.cli.settings import read_settings
 from lorebase.cli.tables import show_rows
 from lorebase.core.ids import GlobalId
 from lorebase.schemas.reconciliation import Drift, DriftReport
@@ -32,7 +32,7 @@ def reconcile(
     Ends with 4 when they disagree and this run did not mend it.
     """
     # The databases' libraries take seconds to load, which no other command should wait for.
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     settings = with_running_stack(read_settings(), FOR_SERVICES)
     finish(operator_tasks.reconcile_now(settings, workspace, repair=repair), as_json)
@@ -43,7 +43,7 @@ def rebuild(workspace: Workspace = None, as_json: AsJson = False) -> None:
 
     May be broken off and begun again. Ends with 4 when something is still missing.
     """
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     settings = with_running_stack(read_settings(), FOR_SERVICES)
     finish(operator_tasks.rebuild_now(settings, workspace, _tell), as_json)

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from lorebase.cli.connection.responses import Json
+from lorebase.cli.connection.session import Session, open_session, run
 from lorebase.cli.output import console, highlighted, one_line
-from lorebase.cli.responses import Json
 from lorebase.cli.search_filters import HELP, names_metadata, search_filter
-from lorebase.cli.session import Session, open_session, run
 from lorebase.cli.tables import Row, show_rows
 
 PASSAGE_CHARACTERS = 280

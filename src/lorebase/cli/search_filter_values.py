@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from lorebase.cli.connection.responses import Json
 from lorebase.cli.errors import UsageFailed
-from lorebase.cli.responses import Json
 
 COMPARISONS = {"=": "eq", "!=": "neq", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "~": "contains"}
 # The range of GraphQL's Int.

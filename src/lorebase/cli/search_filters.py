@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from lorebase.cli.connection.responses import Json
 from lorebase.cli.errors import UsageFailed
-from lorebase.cli.responses import Json
 from lorebase.cli.search_filter_values import (
     Expression,
     listed,

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from lorebase.cli.connection.settings import read_settings
 from lorebase.cli.errors import ExitCode, NotRunning
 from lorebase.cli.output import console
-from lorebase.cli.settings import read_settings
 from lorebase.cli.tables import Row, show_rows
 from lorebase.core.config import MIB
 from lorebase.embedded import supervisor

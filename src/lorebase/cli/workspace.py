@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from lorebase.cli.connection.responses import Json
+from lorebase.cli.connection.running_stack import FOR_SERVICES, with_running_stack
+from lorebase.cli.connection.session import open_session, run
+from lorebase.cli.connection.settings import read_settings
 from lorebase.cli.knowledge_base import HEADINGS, rows_of
 from lorebase.cli.output import console, one_line
-from lorebase.cli.responses import Json
-from lorebase.cli.running_stack import FOR_SERVICES, with_running_stack
-from lorebase.cli.session import open_session, run
-from lorebase.cli.settings import read_settings
 from lorebase.cli.tables import show_rows
 
 workspace_commands = typer.Typer(help="Workspaces.", no_args_is_help=True)
@@ -42,7 +42,7 @@ def create_workspace(
 ) -> None:
     """Make a workspace; print its id and its first key, which is shown only now. Needs the databases."""
     # The databases' libraries take seconds to load, which no other command should wait for.
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     made = operator_tasks.create_workspace(with_running_stack(read_settings(), FOR_SERVICES), name, slug)
     typer.echo(f"workspace: {made.workspace_id}")
@@ -53,7 +53,7 @@ def create_workspace(
 @workspace_commands.command("first")
 def first_workspace() -> None:
     """Make the first workspace, knowledge base and key; print them as one line of JSON."""
-    from lorebase.cli import operator_tasks  # noqa: PLC0415
+    from lorebase.cli.connection import operator_tasks  # noqa: PLC0415
 
     made = operator_tasks.create_first_workspace(with_running_stack(read_settings(), FOR_SERVICES))
     first = {

@@ -16,8 +16,8 @@ from lorebase.repositories.milvus.collection import MilvusCollections
 from lorebase.repositories.sql.analysers import SqlAnalyserRegistry
 from lorebase.repositories.sql.embedding_registry import SqlEmbeddingRegistry
 from lorebase.schemas.embeddings import EmbeddingModel
-from lorebase.services.analyser_registry import AnalyserRegistryService
-from lorebase.services.embedding_registry import EmbeddingRegistryService
+from lorebase.services.indexes.analyser_registry import AnalyserRegistryService
+from lorebase.services.indexes.embedding_registry import EmbeddingRegistryService
 
 
 async def migrate(settings: Settings) -> EmbeddingModel:

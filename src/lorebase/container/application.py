@@ -19,21 +19,21 @@ from lorebase.core.security import Signer
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.repositories.milvus.collection import MilvusCollections
 from lorebase.services.access import AccessService
-from lorebase.services.answers import AnswerService
-from lorebase.services.document_contents import ContentService
-from lorebase.services.documents import DocumentService
-from lorebase.services.embeddings import EmbeddingService
-from lorebase.services.evaluations import EvaluationService
+from lorebase.services.answers.answers import AnswerService
+from lorebase.services.documents.document_contents import ContentService
+from lorebase.services.documents.documents import DocumentService
+from lorebase.services.embeddings.embeddings import EmbeddingService
+from lorebase.services.evaluations.evaluations import EvaluationService
 from lorebase.services.health import HealthService
-from lorebase.services.index_rebuild import IndexRebuild
-from lorebase.services.indexes import IndexService
-from lorebase.services.jobs import JobService
-from lorebase.services.knowledge_bases import KnowledgeBaseService
+from lorebase.services.jobs.jobs import JobService
+from lorebase.services.knowledge_bases.knowledge_bases import KnowledgeBaseService
 from lorebase.services.rate_limits import RateLimitService
-from lorebase.services.reconciliation import Reconciler
-from lorebase.services.retrieval_profiles import RetrievalProfiles
-from lorebase.services.search import SearchService
-from lorebase.services.streams import StreamService
+from lorebase.services.reconciliation.reconciliation import Reconciler
+from lorebase.services.reindexing.index_rebuild import IndexRebuild
+from lorebase.services.reindexing.indexes import IndexService
+from lorebase.services.search.retrieval_profiles import RetrievalProfiles
+from lorebase.services.search.search import SearchService
+from lorebase.services.streams.streams import StreamService
 from lorebase.services.workspaces import WorkspaceService
 
 

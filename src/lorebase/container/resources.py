@@ -28,12 +28,12 @@ from lorebase.repositories.database import check_login_role, create_engine
 from lorebase.repositories.milvus.chunks import MilvusChunkIndex
 from lorebase.repositories.milvus.keywords import MilvusKeywordIndex
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
-from lorebase.services.job_events import JobEvents
-from lorebase.services.job_notices import JobNotices
-from lorebase.services.query_expansion import QueryExpander
-from lorebase.services.reconciliation import Reconciler
-from lorebase.services.retrieval_profiles import RetrievalProfiles
-from lorebase.services.search import SearchService
+from lorebase.services.jobs.job_events import JobEvents
+from lorebase.services.jobs.job_notices import JobNotices
+from lorebase.services.reconciliation.reconciliation import Reconciler
+from lorebase.services.search.query_expansion import QueryExpander
+from lorebase.services.search.retrieval_profiles import RetrievalProfiles
+from lorebase.services.search.search import SearchService
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,20 @@ from lorebase.clients.tokenizer import ModelTokenizer
 from lorebase.container.resources import Resources, open_resources, reconciler_of, search_service
 from lorebase.core.config import EMBEDDED_EMBEDDING_MODEL, Settings
 from lorebase.schemas.jobs import JobKind, JobSubjectType
-from lorebase.services.answering import AnswerHandler
-from lorebase.services.deletion import DeletionHandler
-from lorebase.services.embeddings import CachedEmbedder
-from lorebase.services.evaluation_measurement import EvaluationMeasurement
-from lorebase.services.evaluation_runs import EvaluationHandler
-from lorebase.services.handlers_by_subject import HandlersBySubject
-from lorebase.services.index_removal import IndexRemovalHandler
-from lorebase.services.ingestion import IngestionHandler
-from lorebase.services.job_control import JobHandler
-from lorebase.services.job_notices import JobNotices
-from lorebase.services.job_runner import JobRunner
-from lorebase.services.metadata_sync import MetadataSyncHandler
-from lorebase.services.reconciliation import Reconciler
-from lorebase.services.reindexing import ReindexHandler
+from lorebase.services.answers.answering import AnswerHandler
+from lorebase.services.deletion.deletion import DeletionHandler
+from lorebase.services.embeddings.embeddings import CachedEmbedder
+from lorebase.services.evaluations.evaluation_measurement import EvaluationMeasurement
+from lorebase.services.evaluations.evaluation_runs import EvaluationHandler
+from lorebase.services.indexes.index_removal import IndexRemovalHandler
+from lorebase.services.ingestion.ingestion import IngestionHandler
+from lorebase.services.ingestion.metadata_sync import MetadataSyncHandler
+from lorebase.services.jobs.handlers_by_subject import HandlersBySubject
+from lorebase.services.jobs.job_control import JobHandler
+from lorebase.services.jobs.job_notices import JobNotices
+from lorebase.services.jobs.job_runner import JobRunner
+from lorebase.services.reconciliation.reconciliation import Reconciler
+from lorebase.services.reindexing.reindexing import ReindexHandler
 from lorebase.services.retention import RetentionService
 
 

@@ -37,7 +37,7 @@ from lorebase.embedded.private_file import read_or_make
 from lorebase.embedded.probes import http_is_ok, socket_accepts
 from lorebase.embedded.run_directory import RunDirectory, open_run_directory, parent_folders
 from lorebase.embedded.valkey import valkey_part
-from lorebase.services.retrieval_profiles import RetrievalProfiles
+from lorebase.services.search.retrieval_profiles import RetrievalProfiles
 
 APP = "lorebase_app"
 

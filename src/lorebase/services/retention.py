@@ -13,8 +13,8 @@ from lorebase.core.metrics import ROWS_RETIRED
 from lorebase.ports.retention import RetentionRepository
 from lorebase.ports.unit_of_work import UnitOfWorkFactory
 from lorebase.schemas.retention import CachedVectorKey, LivePassage
-from lorebase.services.embedding_text import embedding_text
-from lorebase.services.embeddings import text_hash
+from lorebase.services.embeddings.embedding_text import embedding_text
+from lorebase.services.embeddings.embeddings import text_hash
 from lorebase.services.turns import Checkpoint, Turns, no_checkpoint
 
 _log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from lorebase.core.config import Settings
 from lorebase.core.errors import LorebaseError
-from lorebase.services.job_errors import whereabouts
-from lorebase.services.reconciliation import Reconciler
+from lorebase.services.jobs.job_errors import whereabouts
+from lorebase.services.reconciliation.reconciliation import Reconciler
 from lorebase.services.retention import RetentionService
 
 _log = logging.getLogger(__name__)

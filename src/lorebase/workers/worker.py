@@ -12,7 +12,7 @@ from lorebase.clients.arq_queue import REDIS_ERRORS, listen_for_cancels, run_wor
 from lorebase.core.config import Settings
 from lorebase.core.errors import LorebaseError
 from lorebase.schemas.jobs import JobLane
-from lorebase.services.job_runner import JobRunner
+from lorebase.services.jobs.job_runner import JobRunner
 from lorebase.workers.heartbeat import beat
 from lorebase.workers.periodic import PeriodicWork, repeat
 

@@ -20,7 +20,7 @@ from lorebase.core.clock import SystemClock
 from lorebase.core.config import Settings
 from lorebase.core.logging import configure_logging
 from lorebase.schemas.events import StreamKind, StreamName
-from lorebase.services.streams import StreamService
+from lorebase.services.streams.streams import StreamService
 from tests.bench.edge.schema import ITEMS, WHEN, bench_schema
 from tests.factories import WORKSPACE_ID, make_principal, make_settings
 from tests.fakes.unit_of_work import FakeUnits, MemoryDatabase

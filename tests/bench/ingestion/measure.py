@@ -24,8 +24,8 @@ from lorebase.clients.tokenizer import ModelTokenizer
 from lorebase.core.config import EMBEDDED_EMBEDDING_MODEL, Settings
 from lorebase.core.errors import DocumentRefused
 from lorebase.schemas.parsing import ChunkingRules
-from lorebase.services.chunking import chunk
-from lorebase.services.media_types import HEAD_BYTES, sniff
+from lorebase.services.chunking.chunking import chunk
+from lorebase.services.documents.media_types import HEAD_BYTES, sniff
 
 
 @dataclass

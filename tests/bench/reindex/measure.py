@@ -20,7 +20,7 @@ import time
 
 import psutil
 
-from lorebase.cli.credentials import find_target
+from lorebase.cli.connection.credentials import find_target
 from lorebase.core.config import get_settings
 from lorebase.embedded import supervisor
 from tests.bench.stack.measure import cpu_seconds, processes

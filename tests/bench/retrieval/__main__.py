@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from lorebase.cli.beir import RetrievalSet, read_sets
-from lorebase.cli.evaluation_import import import_documents
-from lorebase.cli.responses import payload_of
-from lorebase.cli.session import Session, open_session
+from lorebase.cli.connection.responses import payload_of
+from lorebase.cli.connection.session import Session, open_session
+from lorebase.cli.evaluating.beir import RetrievalSet, read_sets
+from lorebase.cli.evaluating.evaluation_import import import_documents
 from lorebase.core.config import get_settings
 from lorebase.schemas.evaluations import CaseScores
-from lorebase.services.bootstrap import intervals
+from lorebase.services.evaluations.bootstrap import intervals
 from tests.bench.retrieval.beside import HOW, bare_model, plain_bm25
 from tests.bench.retrieval.outside import search_all
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lorebase.cli.beir import Passage, RetrievalSet
+from lorebase.cli.evaluating.beir import Passage, RetrievalSet
 from lorebase.schemas.evaluations import CaseScores
-from lorebase.services.retrieval_metrics import RANKED, score_case
+from lorebase.services.evaluations.retrieval_metrics import RANKED, score_case
 from tests.bench.search.dataset import Passage as BenchPassage
 from tests.bench.search.header import HEADERS
 from tests.bench.search.legs import VectorBench

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from lorebase.cli.session import Session
+from lorebase.cli.connection.session import Session
 from lorebase.schemas.evaluations import CaseScores
-from lorebase.services.retrieval_metrics import RANKED, score_case
+from lorebase.services.evaluations.retrieval_metrics import RANKED, score_case
 
 PAGE = 100
 AT_ONCE = 2

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-from lorebase.services.analysers import ANALYSERS, without_accents
-from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.keywords.analysers import ANALYSERS, without_accents
+from lorebase.services.keywords.keywords import KeywordAnalyser
 from tests.bench.search.dataset import Dataset, Passage, cranfield, xquad
 from tests.bench.search.legs import KeywordBench, chunk_id
 from tests.bench.search.quality import CUT, ndcg

@@ -19,9 +19,9 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 
-from lorebase.cli.responses import payload_of
-from lorebase.cli.running_stack import FOR_SERVICES, with_running_stack
-from lorebase.cli.session import Session, open_session
+from lorebase.cli.connection.responses import payload_of
+from lorebase.cli.connection.running_stack import FOR_SERVICES, with_running_stack
+from lorebase.cli.connection.session import Session, open_session
 from lorebase.core.config import EMBEDDED_EMBEDDING_MODEL, Settings, get_settings
 from lorebase.core.ids import parse_global_id
 from lorebase.repositories.database import create_engine
@@ -29,7 +29,7 @@ from lorebase.repositories.milvus.chunks import MilvusChunkIndex
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.search import ChunkVector, PartitionAddress
-from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.keywords.keywords import KeywordAnalyser
 from tests.bench.stack.measure import cpu_seconds, processes, spent
 from tests.integration.sql.factories import Live, Tenant, add_live
 

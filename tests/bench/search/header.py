@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lorebase.services.embedding_text import embedding_text
+from lorebase.services.embeddings.embedding_text import embedding_text
 
 Header = Callable[[str, str], str]
 

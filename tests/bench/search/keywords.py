@@ -21,7 +21,7 @@ from uuid import UUID
 import numpy as np
 import psutil
 
-from lorebase.cli.running_stack import FOR_MIGRATION, with_running_stack
+from lorebase.cli.connection.running_stack import FOR_MIGRATION, with_running_stack
 from lorebase.core.config import Settings, get_settings
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.repositories.database import create_engine
@@ -30,11 +30,11 @@ from lorebase.repositories.milvus.keywords import MilvusKeywordIndex
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.search import ChunkWeights, KeywordPosting, KeywordQuery, PartitionAddress, ScoredChunk
-from lorebase.services.chunk_rows import row_of
-from lorebase.services.index_content import IndexContent
-from lorebase.services.keyword_places import keyword_address
-from lorebase.services.keyword_search import PostingsIndex
-from lorebase.services.keywords import KeywordAnalyser
+from lorebase.services.indexes.chunk_rows import row_of
+from lorebase.services.indexes.index_content import IndexContent
+from lorebase.services.indexes.keyword_places import keyword_address
+from lorebase.services.keywords.keyword_search import PostingsIndex
+from lorebase.services.keywords.keywords import KeywordAnalyser
 from tests.bench.stack.measure import cpu_seconds, processes, spent
 from tests.integration.database import DatabaseUrls, connect
 from tests.integration.sql.factories import Live, Tenant, add_live, make_tenant

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from lorebase.core.config import disable_native_telemetry
 from lorebase.schemas.search import ScoredChunk
-from lorebase.services.keywords import KeywordAnalyser, weights
+from lorebase.services.keywords.keywords import KeywordAnalyser, weights
 from tests.bench.search.dataset import Dataset, Passage
 from tests.bench.search.header import Header
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lorebase.cli.running_stack import FOR_SERVICES, with_running_stack
-from lorebase.cli.session import Session, open_session
+from lorebase.cli.connection.running_stack import FOR_SERVICES, with_running_stack
+from lorebase.cli.connection.session import Session, open_session
 from lorebase.core.config import get_settings
 from tests.bench.search.filters import FLUSH_SECONDS, WARM, WORDS, create, fill, search
 from tests.bench.stack.measure import cpu_seconds, processes, spent

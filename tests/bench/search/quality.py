@@ -11,9 +11,9 @@ from statistics import fmean
 from uuid import UUID
 
 from lorebase.schemas.embeddings import EmbeddingModel
-from lorebase.services.fusion import fuse, keyword_leg, vector_leg
-from lorebase.services.keyword_languages import main_script
-from lorebase.services.model_languages import vector_weight
+from lorebase.services.embeddings.model_languages import vector_weight
+from lorebase.services.keywords.keyword_languages import main_script
+from lorebase.services.search.fusion import fuse, keyword_leg, vector_leg
 from tests.bench.search.dataset import Dataset
 from tests.bench.search.legs import KeywordBench, VectorBench, chunk_id
 

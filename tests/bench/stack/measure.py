@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from lorebase.cli.credentials import find_target
-from lorebase.cli.session import Session, open_session
+from lorebase.cli.connection.credentials import find_target
+from lorebase.cli.connection.session import Session, open_session
 from lorebase.core.config import get_settings
 from lorebase.embedded import supervisor
 

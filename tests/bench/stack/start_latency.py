@@ -12,8 +12,8 @@ import sys
 import uuid
 from datetime import datetime
 
-from lorebase.cli.credentials import find_target
-from lorebase.cli.session import Session, open_session
+from lorebase.cli.connection.credentials import find_target
+from lorebase.cli.connection.session import Session, open_session
 from lorebase.core.config import get_settings
 
 QUERY_PAUSE_SECONDS = 0.05

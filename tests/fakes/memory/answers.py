@@ -19,7 +19,7 @@ from lorebase.schemas.filters import ConversationFilter
 from lorebase.schemas.jobs import Job
 from lorebase.schemas.metadata import milliseconds
 from lorebase.schemas.pagination import Page, PageRequest
-from lorebase.services.filter_evaluation import matches_text, matches_time
+from lorebase.services.filters.filter_evaluation import matches_text, matches_time
 from tests.fakes.memory.jobs import ask_to_stop
 from tests.fakes.memory.paging import Place, keyset_page, time_value
 from tests.fakes.memory.state import CAP, State, in_any_order

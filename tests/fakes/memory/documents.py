@@ -17,7 +17,7 @@ from lorebase.schemas.documents import (
 from lorebase.schemas.filters import DocumentFilter, SearchFilter
 from lorebase.schemas.knowledge_bases import OrderDirection
 from lorebase.schemas.pagination import Page, PageRequest
-from lorebase.services.filter_evaluation import matches_document
+from lorebase.services.filters.filter_evaluation import matches_document
 from tests.fakes.memory.paging import Place, keyset_page, time_value
 from tests.fakes.memory.state import CAP, State, in_any_order
 

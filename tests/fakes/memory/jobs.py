@@ -19,7 +19,7 @@ from lorebase.schemas.jobs import (
     NewJob,
 )
 from lorebase.schemas.pagination import Page, PageRequest
-from lorebase.services.job_filters import matches
+from lorebase.services.jobs.job_filters import matches
 from tests.fakes.memory.paging import Place, keyset_page, time_value
 from tests.fakes.memory.state import CAP, State, in_any_order
 

@@ -23,7 +23,7 @@ from lorebase.schemas.knowledge_bases import (
 )
 from lorebase.schemas.metadata import value_at
 from lorebase.schemas.pagination import Page, PageRequest
-from lorebase.services.filter_evaluation import matches_document
+from lorebase.services.filters.filter_evaluation import matches_document
 from tests.fakes.memory.documents import TOMBSTONES
 from tests.fakes.memory.paging import Place, keyset_page, time_value
 from tests.fakes.memory.state import CAP, State, in_any_order

@@ -8,7 +8,7 @@ from uuid import UUID
 from lorebase.schemas.documents import Chunk, Document, DocumentVersion
 from lorebase.schemas.filters import SearchFilter
 from lorebase.schemas.pagination import Page, PageRequest
-from lorebase.services.filter_evaluation import matches_chunk
+from lorebase.services.filters.filter_evaluation import matches_chunk
 from tests.fakes.memory.documents import TOMBSTONES, is_there
 from tests.fakes.memory.paging import keyset_page, number_value
 from tests.fakes.memory.state import CAP, State, StoredBlob, in_any_order

@@ -13,8 +13,8 @@ from lorebase.clients.openai_connection import ModelConnections
 from lorebase.clients.prompt_templates import FilePromptTemplates
 from lorebase.core.config import Settings
 from lorebase.schemas.search import Expansion, SearchPart, SearchRequest, SearchResult
-from lorebase.services.query_expansion import QueryExpander
-from lorebase.services.search import SearchService
+from lorebase.services.search.query_expansion import QueryExpander
+from lorebase.services.search.search import SearchService
 from tests.factories import Tenant, add_tenant
 from tests.fakes.openai_server import OpenAIServer, openai_server
 from tests.fakes.world import World

@@ -25,7 +25,7 @@ from lorebase.schemas.filters import (
     StringFilter,
     StringListFilter,
 )
-from lorebase.services.filter_evaluation import matches_chunk
+from lorebase.services.filters.filter_evaluation import matches_chunk
 from tests.contracts.chunk_rows import HOSTILE, Passage, varied_passages
 from tests.contracts.filter_strategies import search_filters
 from tests.integration.embedded_parts import EmbeddedSession

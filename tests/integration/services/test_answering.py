@@ -18,8 +18,8 @@ from lorebase.schemas.answers import Answer, AnswerStatus, Asked, FinishReason, 
 from lorebase.schemas.events import AnswerFailedEvent
 from lorebase.schemas.jobs import JobLane, JobStatus
 from lorebase.schemas.pagination import PageRequest
-from lorebase.services.job_events import answer_stream_of
-from lorebase.services.stream_merging import merged
+from lorebase.services.jobs.job_events import answer_stream_of
+from lorebase.services.streams.stream_merging import merged
 from tests.factories import Tenant
 from tests.fakes.answer_stage import TASKS, AnswerStage, Reader, joined, rewriting
 from tests.fakes.faults import Crash, Faults

@@ -17,8 +17,8 @@ from lorebase.schemas.jobs import JobLane, JobStatus
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase
 from lorebase.schemas.pagination import PageRequest
 from lorebase.schemas.search import SearchRequest
-from lorebase.services import knowledge_base_emptying
-from lorebase.services.answers import AnswerService
+from lorebase.services.answers.answers import AnswerService
+from lorebase.services.deletion import knowledge_base_emptying
 from lorebase.services.retention import RetentionService
 from tests.contracts.evaluations_contract import Place, a_case, a_result, add_run, add_set
 from tests.factories import Tenant

@@ -22,8 +22,8 @@ from lorebase.schemas.evaluations import CreateEvaluationSet, NewCase, Relevance
 from lorebase.schemas.jobs import Job
 from lorebase.schemas.knowledge_bases import CreateKnowledgeBase
 from lorebase.schemas.search import SearchRequest
-from lorebase.services.answers import AnswerService
-from lorebase.services.evaluations import EvaluationService
+from lorebase.services.answers.answers import AnswerService
+from lorebase.services.evaluations.evaluations import EvaluationService
 from lorebase.services.workspaces import WorkspaceService
 from tests.factories import Tenant, make_model
 from tests.fakes.clock import START

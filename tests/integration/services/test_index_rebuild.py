@@ -21,11 +21,11 @@ from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.jobs import JobLane
 from lorebase.schemas.reconciliation import DriftKind, DriftReport
 from lorebase.schemas.search import KeywordQuery, SearchMode, SearchRequest
-from lorebase.services.index_rebuild import IndexRebuild
-from lorebase.services.keyword_places import keyword_address
-from lorebase.services.keyword_search import PostingsIndex
-from lorebase.services.keywords import KeywordAnalyser
-from lorebase.services.search import SearchService
+from lorebase.services.indexes.keyword_places import keyword_address
+from lorebase.services.keywords.keyword_search import PostingsIndex
+from lorebase.services.keywords.keywords import KeywordAnalyser
+from lorebase.services.reindexing.index_rebuild import IndexRebuild
+from lorebase.services.search.search import SearchService
 from tests.factories import Tenant, make_settings
 from tests.fakes.world import World
 from tests.integration.embedded_parts import milvus_owner_part, start_part

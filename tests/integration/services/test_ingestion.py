@@ -15,7 +15,7 @@ from lorebase.schemas.documents import Document, DocumentStatus, UpdateDocument
 from lorebase.schemas.jobs import Job, JobKind, JobLane, JobStatus, JobSubjectType
 from lorebase.schemas.knowledge_bases import MetadataField, MetadataFieldType, UpdateKnowledgeBase
 from lorebase.services.access import AccessService
-from lorebase.services.document_contents import ContentService
+from lorebase.services.documents.document_contents import ContentService
 from tests.factories import Tenant
 from tests.fakes.faults import Crash, Faults
 from tests.fakes.world import World

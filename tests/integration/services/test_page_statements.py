@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from lorebase.core.ids import GlobalId
-from lorebase.services.document_contents import ContentService
+from lorebase.services.documents.document_contents import ContentService
 from tests.factories import Tenant
 from tests.fakes.world import World
 from tests.integration.sql.recording import recorded

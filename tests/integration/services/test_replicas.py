@@ -19,7 +19,7 @@ from lorebase.core.errors import Unavailable
 from lorebase.core.ids import GlobalId
 from lorebase.schemas.events import JobProgressedEvent, JobSucceededEvent, StreamEvent, StreamName
 from lorebase.schemas.jobs import Job, JobProgress, JobStage
-from lorebase.services.job_events import stream_of
+from lorebase.services.jobs.job_events import stream_of
 from tests.e2e.client import Api
 from tests.factories import Tenant
 from tests.fakes.world import World

@@ -16,7 +16,7 @@ from lorebase.repositories.sql.analysers import SqlAnalyserRegistry
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.embeddings import EmbeddingIndex, NewIndex, ReindexKnowledgeBase
 from lorebase.schemas.search import KeywordQuery
-from lorebase.services.index_jobs import new_reindex_job
+from lorebase.services.jobs.index_jobs import new_reindex_job
 from tests.contracts.keyword_index_contract import postings
 from tests.integration.database import DatabaseUrls
 from tests.integration.sql.factories import (

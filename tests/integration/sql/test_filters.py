@@ -13,7 +13,7 @@ from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.documents import DocumentOrder
 from lorebase.schemas.filters import DocumentFilter, IntFilter, SearchFilter, StringFilter
 from lorebase.schemas.pagination import PageRequest
-from lorebase.services.filter_evaluation import matches_chunk, matches_document
+from lorebase.services.filters.filter_evaluation import matches_chunk, matches_document
 from tests.integration.sql.factories import Tenant, add_live, document
 from tests.integration.sql.filter_strategies import (
     IDS,

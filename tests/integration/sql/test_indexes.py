@@ -22,7 +22,7 @@ from lorebase.schemas.embeddings import (
 )
 from lorebase.schemas.jobs import JobLane
 from lorebase.schemas.reindex_gates import ReindexGate
-from lorebase.services.index_jobs import gate_of, new_reindex_job
+from lorebase.services.jobs.index_jobs import gate_of, new_reindex_job
 from tests.integration.database import DatabaseUrls
 from tests.integration.sql.factories import Tenant, add_live, embedding_model, register
 

@@ -14,7 +14,7 @@ from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.filters import DateTimeFilter, JobFilter, JobStatusFilter
 from lorebase.schemas.jobs import Job, JobError, JobKind, JobOrder, JobStatus
 from lorebase.schemas.pagination import PageRequest
-from lorebase.services.job_filters import matches
+from lorebase.services.jobs.job_filters import matches
 from tests.integration.sql.factories import Tenant, job
 from tests.integration.sql.filter_strategies import few, some
 

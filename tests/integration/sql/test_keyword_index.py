@@ -13,7 +13,7 @@ from lorebase.core.errors import Transient
 from lorebase.core.ids import new_id
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.search import KeywordPosting, KeywordQuery
-from lorebase.services.keyword_search import PostingsIndex
+from lorebase.services.keywords.keyword_search import PostingsIndex
 from tests.contracts.keyword_index_contract import VERSION, Corpus, KeywordIndexContract, Library, postings
 from tests.integration.database import DatabaseUrls, connect
 from tests.integration.sql.factories import Live, Tenant, add_live

@@ -20,7 +20,7 @@ from lorebase.embedded.child import Child
 from lorebase.embedded.part import Part
 from lorebase.embedded.valkey import valkey_part
 from lorebase.schemas.jobs import JobLane
-from lorebase.services.job_runner import JobRunner
+from lorebase.services.jobs.job_runner import JobRunner
 from lorebase.workers.worker import JobWorker
 from tests.integration.embedded_parts import clean_environment, start_part
 

@@ -56,7 +56,7 @@ from lorebase.schemas.search import (
 )
 from lorebase.schemas.workspaces import ApiKey, ApiScope, Membership, Principal, Workspace
 from lorebase.services.rate_limits import RateLimitService
-from lorebase.services.retrieval_profiles import RetrievalProfiles
+from lorebase.services.search.retrieval_profiles import RetrievalProfiles
 from tests.factories import make_settings
 from tests.fakes.clock import START, FakeClock
 from tests.unit.api.fake_calls import Calls, page_of, some

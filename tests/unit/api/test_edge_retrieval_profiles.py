@@ -9,10 +9,10 @@ from lorebase.core.resources import read_operation
 from lorebase.schemas.answers import Ask
 from lorebase.schemas.evaluations import RunEvaluation
 from lorebase.schemas.search import Expansion, SearchMode, SearchRequest
-from lorebase.services.retrieval_profiles import RetrievalProfiles
+from lorebase.services.search.retrieval_profiles import RetrievalProfiles
 from tests.factories import make_settings
 from tests.unit.api.edge import Edge
-from tests.unit.services.test_retrieval_profiles import generative, profile
+from tests.unit.services.search.test_retrieval_profiles import generative, profile
 
 SEARCH = """query ($input: SearchInput!, $first: Int! = 1, $after: String) {
   search(input: $input, first: $first, after: $after) {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lorebase.cli.beir import Passage, read_sets
 from lorebase.cli.errors import UsageFailed
+from lorebase.cli.evaluating.beir import Passage, read_sets
 
 HEADER = "query-id\tcorpus-id\tscore\n"
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorebase.cli.errors import UsageFailed
-from lorebase.cli.ingest_files import Choice, Selection, select_files
+from lorebase.cli.ingesting.ingest_files import Choice, Selection, select_files
 
 MIB = 1024 * 1024
 NOBODY = 65534

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorebase.cli.errors import CommandFailed, UsageFailed
-from lorebase.cli.ingest_metadata import read_metadata
+from lorebase.cli.ingesting.ingest_metadata import read_metadata
 
 VALUES = {
     "word": "word",

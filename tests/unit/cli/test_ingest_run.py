@@ -10,15 +10,15 @@ from typing import Any, cast
 
 import pytest
 
-from lorebase.cli.client import ApiClient
+from lorebase.cli.connection.client import ApiClient
 from lorebase.cli.errors import ApiRefused, ApiUnreachable, FileChanged
-from lorebase.cli.ingest_files import SourceFile
-from lorebase.cli.ingest_jobs import EARLY_MAXIMUM, JobFollower
-from lorebase.cli.ingest_outcome import LISTED, Outcome
-from lorebase.cli.ingest_pace import Pace, Pulse
-from lorebase.cli.ingest_progress import IngestProgress
-from lorebase.cli.ingest_run import Ingestion
-from lorebase.cli.ingest_upload import IngestRequest
+from lorebase.cli.ingesting.ingest_files import SourceFile
+from lorebase.cli.ingesting.ingest_jobs import EARLY_MAXIMUM, JobFollower
+from lorebase.cli.ingesting.ingest_outcome import LISTED, Outcome
+from lorebase.cli.ingesting.ingest_pace import Pace, Pulse
+from lorebase.cli.ingesting.ingest_progress import IngestProgress
+from lorebase.cli.ingesting.ingest_run import Ingestion
+from lorebase.cli.ingesting.ingest_upload import IngestRequest
 from tests.unit.cli.test_output import screen, shown
 
 Json = dict[str, Any]

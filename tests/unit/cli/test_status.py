@@ -9,9 +9,9 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from lorebase.cli.credentials import find_target, read_credentials
+from lorebase.cli.connection.credentials import find_target, read_credentials
+from lorebase.cli.connection.settings import read_settings
 from lorebase.cli.errors import CommandFailed, NotRunning, UsageFailed
-from lorebase.cli.settings import read_settings
 from lorebase.cli.stack import HEADINGS, WIDE, row_of
 from lorebase.cli.tables import show_rows
 from lorebase.core.config import Settings

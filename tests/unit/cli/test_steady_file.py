@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lorebase.cli.connection.steady_file import SteadyFile
 from lorebase.cli.errors import FileChanged
-from lorebase.cli.steady_file import SteadyFile
 
 
 def test_what_is_appended_meanwhile_is_not_sent(tmp_path: Path) -> None:

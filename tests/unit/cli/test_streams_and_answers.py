@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorebase.cli.answer_text import AnswerText
-from lorebase.cli.client import is_loopback
+from lorebase.cli.connection.client import is_loopback
+from lorebase.cli.connection.event_frames import event_frames
+from lorebase.cli.connection.responses import checked, data_of, payload_of
 from lorebase.cli.errors import ApiRefused, CommandFailed
-from lorebase.cli.event_frames import event_frames
-from lorebase.cli.responses import checked, data_of, payload_of
 
 FRAMES = (
     b':\n\nevent: next\nid: 1\ndata: {"a": 1}\n\n:\n\n'

@@ -12,8 +12,8 @@ from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, ReindexK
 from lorebase.schemas.jobs import Job
 from lorebase.schemas.reindex_gates import ReindexGate
 from lorebase.schemas.search import ChunkVector, SearchMode, SearchRequest, SearchResult
-from lorebase.services.analysers import analyser_of
-from lorebase.services.search import SearchService
+from lorebase.services.keywords.analysers import analyser_of
+from lorebase.services.search.search import SearchService
 from tests.factories import Tenant, make_model
 from tests.fakes.clock import START
 from tests.fakes.world import World

@@ -9,7 +9,7 @@ from lorebase.schemas.embeddings import EmbeddingModel, Embeddings
 from lorebase.schemas.evaluations import CreateEvaluationSet, EvaluationSet, NewCase, Relevance
 from lorebase.schemas.jobs import Job
 from lorebase.schemas.reindex_gates import GateOutcome, ReindexGate
-from lorebase.services.evaluations import EvaluationService
+from lorebase.services.evaluations.evaluations import EvaluationService
 from tests.factories import Tenant
 from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.world import World

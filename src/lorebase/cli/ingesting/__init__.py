@@ -1,0 +1,1 @@
+"""Files and folders on their way into a knowledge base."""

@@ -1,0 +1,1 @@
+"""Questions and their answers: accepted, retrieved for, written as a stream, cited."""

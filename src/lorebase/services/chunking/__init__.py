@@ -1,0 +1,1 @@
+"""Text cut into passages: by sections, sentences and tokens."""

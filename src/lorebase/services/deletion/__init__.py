@@ -1,0 +1,1 @@
+"""Removal of documents and of all that a knowledge base holds, with receipts."""

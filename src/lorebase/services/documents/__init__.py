@@ -1,0 +1,1 @@
+"""Documents: accepted, changed, shown and handed out."""

@@ -1,0 +1,1 @@
+"""What embedding models read and give."""

@@ -1,0 +1,1 @@
+"""Evaluation sets, runs and the figures of retrieval."""

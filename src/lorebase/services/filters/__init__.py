@@ -1,0 +1,1 @@
+"""Conditions on declared metadata: their rules and what they mean."""

@@ -1,0 +1,1 @@
+"""What stands in the vector and keyword indexes: written, audited, removed."""

@@ -1,0 +1,1 @@
+"""Background work: its life, its events, who may do it."""

@@ -1,0 +1,1 @@
+"""Words: analysed, kept and searched."""

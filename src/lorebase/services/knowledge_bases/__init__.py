@@ -1,0 +1,1 @@
+"""Knowledge bases: made, changed, removed."""

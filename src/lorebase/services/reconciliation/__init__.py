@@ -1,0 +1,1 @@
+"""The stores compared with each other, and mended."""

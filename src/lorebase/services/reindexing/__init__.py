@@ -1,0 +1,1 @@
+"""Another index built beside the live one, judged, switched to and back."""

@@ -1,0 +1,1 @@
+"""Search: planned, run on its legs, fused, explained."""
