@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from lorebase.cli.doctoring.doctor_findings import Level
-from lorebase.cli.doctoring.doctor_machine import check_port
-from lorebase.cli.doctoring.redis_version import redis_version
+from lorebase.cli.examining.doctor_findings import Level
+from lorebase.cli.examining.doctor_machine import check_port
+from lorebase.cli.examining.redis_version import redis_version
 from lorebase.core.config import Settings
 from lorebase.embedded.ports import free_port
 from lorebase.embedded.status import Phase, StackStatus

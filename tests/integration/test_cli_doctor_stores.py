@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from lorebase.cli.doctoring.doctor_examination import examine_parts
-from lorebase.cli.doctoring.doctor_findings import Finding, Level
-from lorebase.cli.doctoring.doctor_stores import (
+from lorebase.cli.examining.doctor_examination import examine_parts
+from lorebase.cli.examining.doctor_findings import Finding, Level
+from lorebase.cli.examining.doctor_stores import (
     check_login,
     check_migrations,
     check_milvus,

@@ -6,8 +6,8 @@ import typer
 
 from lorebase.cli.connection.session import run
 from lorebase.cli.connection.settings import read_settings
-from lorebase.cli.doctoring.doctor_findings import Level, show
 from lorebase.cli.errors import ExitCode
+from lorebase.cli.examining.doctor_findings import Level, show
 from lorebase.cli.output import console
 from lorebase.embedded import supervisor
 
@@ -18,7 +18,7 @@ def doctor() -> None:
     Exits with 1 when something fails.
     """
     # The databases' libraries take seconds to load, which no other command should wait for.
-    from lorebase.cli.doctoring import doctor_examination  # noqa: PLC0415
+    from lorebase.cli.examining import doctor_examination  # noqa: PLC0415
 
     settings = read_settings()
     stack = supervisor.status(settings)

@@ -11,8 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 from lorebase.cli.connection.running_stack import FOR_SERVICES, filled_in, with_running_stack
-from lorebase.cli.doctoring.doctor_findings import Finding, Level, fail, failed_by, ok, show, warn
-from lorebase.cli.doctoring.doctor_machine import (
+from lorebase.cli.errors import NotRunning
+from lorebase.cli.examining.doctor_findings import Finding, Level, fail, failed_by, ok, show, warn
+from lorebase.cli.examining.doctor_machine import (
     DISK_FULL_BYTES,
     DISK_LOW_BYTES,
     check_disk,
@@ -22,8 +23,7 @@ from lorebase.cli.doctoring.doctor_machine import (
     check_python,
     check_stack,
 )
-from lorebase.cli.doctoring.doctor_services import check_worker
-from lorebase.cli.errors import NotRunning
+from lorebase.cli.examining.doctor_services import check_worker
 from lorebase.core.config import Settings
 from lorebase.core.errors import ErrorCode, Unavailable
 from lorebase.embedded.status import PartState, PartStatus, Phase, StackStatus

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lorebase.cli.doctoring.doctor_findings import Finding, fail, ok, warn
-from lorebase.cli.doctoring.redis_version import redis_version
+from lorebase.cli.examining.doctor_findings import Finding, fail, ok, warn
+from lorebase.cli.examining.redis_version import redis_version
 from lorebase.clients.model_description import describe_embedding_model
 from lorebase.clients.openai_connection import ModelConnections
 from lorebase.clients.redis_streams import RedisEventStream

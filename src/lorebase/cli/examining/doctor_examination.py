@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Coroutine
 from pydantic import SecretStr
 
 from lorebase.cli.connection.running_stack import filled_in
-from lorebase.cli.doctoring import doctor_machine as machine
-from lorebase.cli.doctoring import doctor_services as services
-from lorebase.cli.doctoring import doctor_stores as stores
-from lorebase.cli.doctoring.doctor_findings import Finding, failed_by
+from lorebase.cli.examining import doctor_machine as machine
+from lorebase.cli.examining import doctor_services as services
+from lorebase.cli.examining import doctor_stores as stores
+from lorebase.cli.examining.doctor_findings import Finding, failed_by
 from lorebase.core.config import Settings
 from lorebase.embedded.status import StackStatus
 

@@ -6,7 +6,7 @@ import time
 
 from lorebase.cli.connection.client import ApiClient
 from lorebase.cli.connection.credentials import find_target
-from lorebase.cli.doctoring.doctor_findings import Finding, fail, ok, warn
+from lorebase.cli.examining.doctor_findings import Finding, fail, ok, warn
 from lorebase.cli.output import one_line
 from lorebase.core.config import Settings
 from lorebase.workers.heartbeat import heartbeat_file, is_alive

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lorebase.api.graphiql_bundle import BUNDLE, read_manifest
-from lorebase.cli.doctoring.doctor_findings import Finding, fail, ok, warn
+from lorebase.cli.examining.doctor_findings import Finding, fail, ok, warn
 from lorebase.core.config import EMBEDDED_EMBEDDING_MODEL, MIB, Settings
 from lorebase.embedded.environment import needed_parts
 from lorebase.embedded.errors import PortTaken
