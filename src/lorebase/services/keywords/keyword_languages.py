@@ -85,7 +85,7 @@ _ALIASES = {"nb": "no", "nn": "no"}
 @cache
 def stop_words() -> dict[str, frozenset[str]]:
     """Stop words by language; a language without a list has none."""
-    text = (files("lorebase.services.keywords.keywords") / _STOP_WORDS_FILE).read_text("utf-8")
+    text = (files("lorebase.services.keywords") / _STOP_WORDS_FILE).read_text("utf-8")
     lines = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
     return {code: frozenset(words.split()) for code, _, words in lines}
 
