@@ -29,6 +29,7 @@ def make_settings(**given: object) -> Settings:
     quick: dict[str, object] = {
         "secret_key": SecretStr("0123456789abcdef0123456789abcdef"),
         "job_backoff_base_seconds": 0.0,
+        "search_patience_seconds": 0.0,
         "embedding_batch_size": 4,
     }
     return Settings().model_copy(update={**quick, **given})

@@ -182,6 +182,7 @@ class ContentSettings(_Group):
         100, description="Hits asked of each leg."
     )
     search_query_max_characters: int = 2000
+    search_patience_seconds: Annotated[float, Field(ge=0, le=25)] = 10.0
     keyword_timeout_ms: int = 1000
     keyword_index: KeywordStore = Field(
         KeywordStore.POSTGRESQL,

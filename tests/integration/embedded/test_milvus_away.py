@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+import pytest
 from pymilvus.exceptions import MilvusException
 
+from lorebase.core.clock import SystemClock
+from lorebase.core.errors import Unavailable
 from lorebase.repositories.milvus.connection import MilvusConnections
+from lorebase.repositories.milvus.errors import translated
+from lorebase.services.search.patience import Patience
 from tests.integration.embedded.test_milvus_owner import Owner, owner
 
 __all__ = ["owner"]
@@ -45,6 +50,26 @@ async def test_a_milvus_that_was_away_for_long_is_still_tried_every_second(owner
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not await answers(connections):
             await asyncio.sleep(0.05)
+    await connections.close()
+
+
+async def test_who_is_patient_does_not_notice_that_milvus_is_started_anew(owner: Owner) -> None:
+    connections = MilvusConnections(owner.part.address, None, timeout_seconds=5.0)
+
+    async def collections() -> list[str]:
+        client = (await connections.get()).client
+        with translated("list_collections"):
+            return await client.list_collections(timeout=5)
+
+    assert await collections() == []
+    owner.kill()
+    with pytest.raises(Unavailable):
+        await Patience(SystemClock(), 0).call(collections)
+    asking = [asyncio.create_task(Patience(SystemClock(), DEADLINE_SECONDS).call(collections)) for _ in "ab"]
+    await asyncio.sleep(0.2)
+    assert not any(task.done() for task in asking)
+    await asyncio.to_thread(owner.start)
+    assert await asyncio.gather(*asking) == [[], []]
     await connections.close()
 
 

@@ -33,6 +33,7 @@ from lorebase.services.keywords.analysers import analyser_of
 from lorebase.services.keywords.keyword_search import PostingsIndex
 from lorebase.services.search.fusion import FusedCandidate
 from lorebase.services.search.highlights import Highlighter
+from lorebase.services.search.patience import Patience
 from lorebase.services.search.query_expansion import QueryExpander, searched_queries
 from lorebase.services.search.reranking import reranked
 from lorebase.services.search.retrieval_profiles import RetrievalProfiles
@@ -79,6 +80,7 @@ class SearchService:
         self._keywords: KeywordIndex = keywords or PostingsIndex(units)
         self._embedder = embedder
         self._index = index
+        self._patience = Patience(clock, settings.search_patience_seconds)
         self._settings = settings
         self._clock = clock
         self._reranker = reranker
@@ -176,6 +178,7 @@ class SearchService:
             keywords=self._keywords,
             embedder=self._embedder,
             index=self._index,
+            patience=self._patience,
             clock=self._clock,
             plan=plan,
             query=query,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from lorebase.ports.clock import Clock
 from lorebase.ports.embedder import Embedder
 from lorebase.ports.keyword_index import KeywordIndex
 from lorebase.schemas.search import KeywordQuery, ScoredChunk, SearchedQuery, SearchMode, VectorQuery
+from lorebase.services.search.patience import Patience
 from lorebase.services.search.search_plan import KeywordSource, SearchPlan, VectorSource
 
 # Postings know no filters but documents: without those more are fetched, to be checked afterwards.
@@ -51,6 +53,7 @@ class SearchLegs:
         keywords: KeywordIndex,
         embedder: Embedder,
         index: ChunkIndex,
+        patience: Patience,
         clock: Clock,
         plan: SearchPlan,
         query: SearchedQuery,
@@ -63,6 +66,7 @@ class SearchLegs:
         self._keywords = keywords
         self._embedder = embedder
         self._index = index
+        self._patience = patience
         self._clock = clock
         self._plan = plan
         self.query = query
@@ -76,8 +80,8 @@ class SearchLegs:
     async def run(self, limit: int) -> Found:
         """At most `limit` candidates a leg.
 
-        Raises Unavailable when Milvus or the embedding model does not answer; a keyword leg out of time is
-        None, unless it is the only one.
+        Raises Unavailable when Milvus stays away or the embedding model does not answer; a keyword leg out of
+        time is None, unless it is the only one.
         """
         if self._plan.document_ids == ():
             return Found(vector=(), keyword=(), exhausted=True)
@@ -102,7 +106,8 @@ class SearchLegs:
             filter=self._plan.leg_filter,
             document_ids=self._plan.document_ids,
         )
-        return await self._timed("vector", self._index.search(source.address, query))
+        asked = partial(self._index.search, source.address, query)
+        return await self._timed("vector", self._patience.call(asked))
 
     async def _search_keywords(self, source: KeywordSource, limit: int) -> list[ScoredChunk] | None:
         terms = self._terms.get(source.analyser_version)
