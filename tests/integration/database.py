@@ -87,13 +87,18 @@ def module_database(migrated_template: DatabaseUrls) -> Iterator[DatabaseUrls]:
     asyncio.run(run_statements(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-@pytest.fixture
-async def database(module_database: DatabaseUrls) -> DatabaseUrls:
-    """The module's database, emptied before the test but for what the migrations put there."""
+async def empty(database: DatabaseUrls) -> None:
+    """Leaves what the migrations put there."""
     # Faster than TRUNCATE on so few rows (which makes a hundred files); a replica checks no foreign keys.
     emptied = "; ".join(f"DELETE FROM {table}" for table in metadata.tables)
     first = "INSERT INTO keyword_analysers (version, chosen_at) VALUES (1, now())"
-    await run_statements(module_database.owner, f"SET session_replication_role = replica; {emptied}; {first}")
+    await run_statements(database.owner, f"SET session_replication_role = replica; {emptied}; {first}")
+
+
+@pytest.fixture
+async def database(module_database: DatabaseUrls) -> DatabaseUrls:
+    """The module's database, emptied before the test but for what the migrations put there."""
+    await empty(module_database)
     return module_database
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import Row, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from lorebase.core.config import Settings
-from lorebase.models import metadata
 from lorebase.models.chunks import chunks, keyword_postings
 from lorebase.models.documents import deletion_receipts, document_versions, version_texts
 from lorebase.models.embeddings import index_documents
@@ -28,7 +27,7 @@ from lorebase.schemas.jobs import Job
 from tests.contracts.document_life import DocumentLife
 from tests.factories import make_model, make_settings
 from tests.fakes.world import World
-from tests.integration.database import DatabaseUrls, run_statements
+from tests.integration.database import DatabaseUrls, empty
 from tests.integration.services.conftest import make_tenant
 from tests.integration.sql.factories import register
 
@@ -84,8 +83,7 @@ class SqlLedger:
 def test_document_life_over_postgresql(module_database: DatabaseUrls) -> None:
     class DocumentLifeInPostgres(DocumentLife):
         async def open(self) -> None:
-            emptied = "; ".join(f"DELETE FROM {table}" for table in metadata.tables)
-            await run_statements(module_database.owner, f"SET session_replication_role = replica; {emptied}")
+            await empty(module_database)
             self.engine = create_engine(module_database.login, Settings())
             self.owner = create_owner_engine(module_database.owner)
             units = SqlUnitOfWorkFactory(self.engine, Settings())
