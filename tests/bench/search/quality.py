@@ -12,7 +12,6 @@ from uuid import UUID
 
 from lorebase.schemas.embeddings import EmbeddingModel
 from lorebase.services.embeddings.model_languages import vector_weight
-from lorebase.services.keywords.keyword_languages import main_script
 from lorebase.services.search.fusion import fuse, keyword_leg, vector_leg
 from tests.bench.search.dataset import Dataset
 from tests.bench.search.legs import KeywordBench, VectorBench, chunk_id
@@ -56,7 +55,7 @@ def measure(dataset: Dataset, keywords: KeywordBench, vectors: VectorBench) -> F
         by_word = keywords.search(query, CANDIDATES)
         by_vector = vectors.nearest(ids, rows, vector, CANDIDATES)
         language = keywords.analyser.detect_language(query)
-        weight = vector_weight([MINILM], language, main_script(query))
+        weight = vector_weight([MINILM], language, query)
         fused = fuse(vector_leg([by_vector]), keyword_leg(by_word), weight)
         relevant = {chunk_id(passage_id) for passage_id in dataset.relevant[query_id]}
         ranked = ([hit.chunk_id for hit in hits] for hits in (by_word, by_vector, fused))

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from lorebase.schemas.embeddings import EmbeddingModel
-from lorebase.services.keywords.keyword_languages import Script
 
 TRUSTED_WEIGHT = 0.4
 DOUBTED_WEIGHT = 0.2
@@ -18,14 +17,16 @@ _ENGLISH_ONLY = re.compile(
 )
 
 
-def vector_weight(models: Iterable[EmbeddingModel], language: str | None, script: Script | None) -> float:
-    """Weight of the vector leg from 0 to 1 for a query in a language; None is an undecided one."""
-    understood = all(_understands(model, language, script) for model in models)
+def vector_weight(models: Iterable[EmbeddingModel], language: str | None, query: str) -> float:
+    """Weight of the vector leg from 0 to 1 for a query in a language; None is an undecided one.
+
+    What is undecided passes for English when no letter says otherwise: names and code have no stop words,
+    and neither have most short questions in Turkish or Vietnamese (measured in ADR 0006).
+    """
+    english = language == "en" or (language is None and _is_plain(query))
+    understood = english or all(not _ENGLISH_ONLY.search(model.name.lower()) for model in models)
     return TRUSTED_WEIGHT if understood else DOUBTED_WEIGHT
 
 
-def _understands(model: EmbeddingModel, language: str | None, script: Script | None) -> bool:
-    if not _ENGLISH_ONLY.search(model.name.lower()):
-        return True
-    # Names and code have no stop words: in Latin letters they are more often English than not.
-    return language == "en" or (language is None and script in (Script.LATIN, None))
+def _is_plain(text: str) -> bool:
+    return all(letter.isascii() for letter in text if letter.isalpha())

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from lorebase.schemas.search import QueryKind, SearchedQuery, SearchMode
 from lorebase.services.embeddings.model_languages import vector_weight
-from lorebase.services.keywords.keyword_languages import main_script
 from lorebase.services.keywords.keywords import KeywordAnalyser
 from lorebase.services.search.fusion import (
     NOTHING,
@@ -57,4 +56,4 @@ class SearchFusion:
             return run.profile.vector_weight
         language = self._analyser.detect_language(text)
         models = (source.model for source in run.plan.sources)
-        return vector_weight(models, language, main_script(text))
+        return vector_weight(models, language, text)

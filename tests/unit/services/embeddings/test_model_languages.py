@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from lorebase.services.embeddings.model_languages import DOUBTED_WEIGHT, TRUSTED_WEIGHT, vector_weight
-from lorebase.services.keywords.keyword_languages import Script
 from tests.factories import make_model
 
 
@@ -14,9 +13,9 @@ from tests.factories import make_model
 )
 def test_an_english_model_is_doubted_in_other_languages(name: str) -> None:
     model = make_model(name=name)
-    assert vector_weight([model], "en", Script.LATIN) == TRUSTED_WEIGHT
-    assert vector_weight([model], "de", Script.LATIN) == DOUBTED_WEIGHT
-    assert vector_weight([model], "zh", Script.HAN) == DOUBTED_WEIGHT
+    assert vector_weight([model], "en", "What is this?") == TRUSTED_WEIGHT
+    assert vector_weight([model], "de", "Was ist das?") == DOUBTED_WEIGHT
+    assert vector_weight([model], "zh", "这是什么？") == DOUBTED_WEIGHT
 
 
 @pytest.mark.parametrize(
@@ -30,17 +29,25 @@ def test_an_english_model_is_doubted_in_other_languages(name: str) -> None:
 )
 def test_any_other_model_is_trusted_in_every_language(name: str) -> None:
     model = make_model(name=name)
-    assert vector_weight([model], "de", Script.LATIN) == TRUSTED_WEIGHT
-    assert vector_weight([model], "ja", Script.KANA) == TRUSTED_WEIGHT
+    assert vector_weight([model], "de", "Was ist das?") == TRUSTED_WEIGHT
+    assert vector_weight([model], "ja", "これは何ですか") == TRUSTED_WEIGHT
 
 
-def test_an_undecided_query_in_latin_letters_passes_for_english() -> None:
-    model = make_model(name="all-MiniLM-L6-v2")
-    assert vector_weight([model], None, Script.LATIN) == TRUSTED_WEIGHT
-    assert vector_weight([model], None, None) == TRUSTED_WEIGHT
-    assert vector_weight([model], None, Script.OTHER) == DOUBTED_WEIGHT
+@pytest.mark.parametrize("query", ["asyncio.gather", "Schrodinger equation", "“quoted” – 42 €", "", "1912"])
+def test_an_undecided_query_whose_letters_say_nothing_passes_for_english(query: str) -> None:
+    assert vector_weight([make_model(name="all-MiniLM-L6-v2")], None, query) == TRUSTED_WEIGHT
+
+
+@pytest.mark.parametrize("query", ["Panthers kaç sayı verdi", "đội nào thắng", "ทีมใดชนะ", "Größe"])
+def test_an_undecided_query_with_letters_that_english_has_not_is_doubted(query: str) -> None:
+    assert vector_weight([make_model(name="all-MiniLM-L6-v2")], None, query) == DOUBTED_WEIGHT
+    assert vector_weight([make_model(name="BAAI/bge-m3")], None, query) == TRUSTED_WEIGHT
+
+
+def test_a_query_told_to_be_english_is_trusted_whatever_names_it_holds() -> None:
+    assert vector_weight([make_model(name="all-MiniLM-L6-v2")], "en", "Who is Beyoncé?") == TRUSTED_WEIGHT
 
 
 def test_one_model_that_does_not_understand_is_enough_to_doubt() -> None:
     models = [make_model(name="text-embedding-3-small"), make_model(name="all-MiniLM-L6-v2")]
-    assert vector_weight(models, "fr", Script.LATIN) == DOUBTED_WEIGHT
+    assert vector_weight(models, "fr", "Qui est là ?") == DOUBTED_WEIGHT
