@@ -11,9 +11,10 @@ const rule = (name, setting) => [`@graphql-eslint/${name}`, setting];
 
 // Values without an identity of their own; every event of a stream is one.
 const VALUES = [
-  'Analyser', 'Citation', 'CollapsedCopy', 'Comparison', 'Config', 'Connection', 'Delta', 'Edge', 'Error', 'Event', 'Explanation', 'Field', 'Gate',
-  'Header', 'Hit', 'Interval', 'Limit', 'Metrics', 'PageInfo', 'Payload', 'Point', 'Profile', 'Progress', 'Range',
-  'Result', 'Scores', 'SearchedQuery', 'Sentence', 'Series', 'Stats', 'Timings', 'Usage', 'UserError', 'Value', 'Viewer',
+  'Analyser', 'Citation', 'CollapsedCopy', 'Comparison', 'Config', 'Connection', 'Delta', 'Edge', 'Error', 'Event',
+  'Explanation', 'Field', 'Gate', 'Header', 'Hit', 'Interval', 'Limit', 'Metrics', 'PageInfo', 'Payload', 'Point',
+  'Profile', 'Progress', 'Range', 'Result', 'Scores', 'SearchedQuery', 'Sentence', 'Series', 'Stats', 'Timings',
+  'Usage', 'UserError', 'Value', 'Viewer',
 ];
 const events = [...sdl.matchAll(/^type (\w+) implements [^{]*StreamEvent/gm)].map((match) => match[1]);
 
