@@ -86,7 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", help=f"some of {', '.join(PARTS)}")
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--subscribers", type=int, default=1000)
-    parser.add_argument("--events", type=int, default=20)
+    parser.add_argument("--events", type=int, default=100)
     arguments = parser.parse_args()
     arguments.parts = arguments.parts or list(PARTS)
     return arguments
