@@ -28,7 +28,7 @@ from tests.factories import Tenant, add_tenant, make_settings
 from tests.fakes.faults import Crash, Faults
 from tests.fakes.memory.state import StoredPostings
 from tests.fakes.world import World
-from tests.unit.services.library_changes import delete, rename, upload_again, upload_new
+from tests.unit.services.library_changes import upload_again, upload_new
 from tests.unit.services.library_of_indexes import Library
 
 THAI = "กรุงเทพมหานครเป็นเมืองหลวงของประเทศไทย"
@@ -131,6 +131,21 @@ async def test_a_backfill_killed_anywhere_is_finished_by_the_next_worker(library
     assert library.world.job(job.id).status is JobStatus.SUCCEEDED
     assert library.active_id == job.subject_id
     await library.check()
+
+
+async def rename(library: Library) -> None:
+    known = await library.world.documents.by_external_id(library.tenant.principal, library.base_id, "1")
+    assert known is not None
+    title = "Renamed again" if known.title == "Renamed" else "Renamed"
+    await library.world.documents.update(library.tenant.principal, UpdateDocument(id=known.id, title=title))
+    await library.world.run_all()
+
+
+async def delete(library: Library) -> None:
+    known = await library.world.documents.by_external_id(library.tenant.principal, library.base_id, "2")
+    if known is not None:
+        await library.world.documents.delete(library.tenant.principal, known.id)
+        await library.world.run_all()
 
 
 CHANGES = [upload_new, upload_again, rename, delete]
