@@ -204,6 +204,32 @@ class EventStreamContract:
             while (await anext(turns)).grown:
                 pass
 
+    async def test_who_looks_at_the_clock_at_once_is_woken_only_when_something_happens(
+        self, streams: EventStream
+    ) -> None:
+        name, times, woken = a_stream(), list[Turn](), list[Turn]()
+
+        def look(turn: Turn) -> bool:
+            times.extend([] if turn.grown else [turn])
+            return not turn.grown
+
+        async def follow() -> None:
+            async with aclosing(streams.follow(name, look)) as turns:
+                async for turn in turns:
+                    woken.append(turn)
+
+        following = asyncio.create_task(follow())
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(times) < 2:
+                await asyncio.sleep(0.005)
+            before = len(woken)
+            await streams.append(name, [delta(0)])
+            while len(woken) == before:
+                await asyncio.sleep(0.005)
+        following.cancel()
+        await asyncio.wait({following})
+        assert all(turn.grown for turn in woken)
+
     async def test_growth_while_a_follower_is_busy_is_told_when_it_comes_back(
         self, streams: EventStream
     ) -> None:

@@ -105,9 +105,10 @@ class FakeEventStream:
                 async with asyncio.timeout(self._wait_seconds):
                     await change.wait()
                 turn, change = self._turns.get(str(name), GROWN), self._changed
-                taken = bool(waits and turn.events and at_once and at_once(turn))
             except TimeoutError:
                 turn = TIME
+            offered = waits and (turn.events or not turn.grown)
+            taken = bool(offered and at_once and at_once(turn))
 
     def lose(self, name: StreamName) -> None:
         """Forgets a stream, as a flush or its expiry does."""

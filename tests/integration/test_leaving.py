@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -45,6 +46,15 @@ async def serving(notice_seconds: float) -> AsyncIterator[tuple[ApiServer, httpx
     finally:
         server.should_exit = server.force_exit = True
         await running
+        # It served in the process of the tests, whose objects are to be collected like before.
+        gc.unfreeze()
+
+
+async def test_what_stays_for_good_is_not_looked_at_by_every_collection() -> None:
+    before = gc.get_freeze_count()
+    async with serving(notice_seconds=0):
+        assert gc.get_freeze_count() > before + 10_000
+        assert len(gc.get_objects()) < gc.get_freeze_count()
 
 
 async def test_it_says_that_it_leaves_and_goes_on_serving() -> None:

@@ -53,13 +53,15 @@ class RequestSurroundings:
             return
         with trace(trace_id_of(Headers(scope=scope))) as trace_id:
             response = _Response(send, trace_id)
+            # Many small messages go to a socket: none of them has a header or a status.
+            sent = response if scope["type"] == "http" else send
             began = time.perf_counter()
             try:
-                await self._app(scope, receive, response)
+                await self._app(scope, receive, sent)
             except Exception as failure:  # noqa: BLE001 - the last place where a bug can be masked
                 await self._mask(failure, scope, receive, response)
             finally:
-                self._note(scope, response.status, time.perf_counter() - began)
+                self._note(scope, response.status or _socket_status(scope), time.perf_counter() - began)
 
     async def _mask(self, failure: Exception, scope: Scope, receive: Receive, response: _Response) -> None:
         log_bug(failure, response.trace_id, str(scope["path"]))
@@ -93,9 +95,11 @@ class _Response:
             headers[TRACE_HEADER] = self.trace_id
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
-        elif message["type"] == "websocket.accept":
-            self.status = 101
         return self._send(message)
+
+
+def _socket_status(scope: Scope) -> int:
+    return 101 if scope.get("state", {}).get("accepted") else 0
 
 
 def _safe_path(path: str) -> str:

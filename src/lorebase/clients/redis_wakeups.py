@@ -147,8 +147,7 @@ class StreamWakeups:
         while True:
             await asyncio.sleep(TURN_SECONDS)
             for followers in self._followers.values():
-                for follower in followers:
-                    follower.wake(TIME)
+                _tell(tuple(followers), None, TIME)
 
     async def _read(self) -> None:
         while True:
@@ -182,7 +181,12 @@ class StreamWakeups:
             for task in (reading, changing):
                 task.cancel()
             await asyncio.gather(reading, changing, return_exceptions=True)
-        grown = {key.decode(): int(entries[-1][0].split(b"-")[0]) for key, entries in found}
+        await self._go_on({key.decode(): int(entries[-1][0].split(b"-")[0]) for key, entries in found})
+
+    async def _go_on(self, grown: Mapping[str, int]) -> None:
+        """Wakes who follows streams that have grown to these sequences, with what was read for all."""
+        if not grown:
+            return
         before = {stream: self._newest[stream] for stream in grown if stream in self._newest}
         turns = await self._reader.read_ahead(before)
         for stream, sequence in grown.items():
@@ -199,11 +203,17 @@ class StreamWakeups:
             for stream in streams:
                 pipe.hmget(meta_of(stream), ["epoch", "sequence"])
             answers = await pipe.execute()
+        grown = {}
         for stream, (epoch, sequence) in zip(streams, answers, strict=True):
-            newest = Newest(epoch or b"", int(sequence or 0))
-            if stream in self._followers and self._newest.get(stream) != newest:
+            newest, known = Newest(epoch or b"", int(sequence or 0)), self._newest.get(stream)
+            if stream not in self._followers or newest == known:
+                continue
+            if known is not None and newest.epoch == known.epoch and newest.sequence > known.sequence:
+                grown[stream] = newest.sequence
+            else:
                 self._newest[stream] = newest
                 self._wake(stream)
+        await self._go_on(grown)
 
     async def _wait_for_growth(self) -> list[tuple[bytes, list[tuple[bytes, object]]]]:
         places = {stream: f"{newest.sequence}-0" for stream, newest in self._newest.items()}
@@ -215,6 +225,7 @@ class StreamWakeups:
     def _wake(self, stream: str, turn: Turn = GROWN) -> None:
         followers = tuple(self._followers.get(stream, ()))
         if not turn.events:
+            # Each reads by itself.
             for follower in followers:
                 follower.wake(turn)
             return

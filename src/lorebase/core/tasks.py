@@ -23,23 +23,24 @@ async def uninterrupted(work: Coroutine[None, None, Done]) -> Done:
         raise
 
 
-def begin(work: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
+def begin(work: Awaitable[None]) -> Awaitable[None] | None:
     """Runs the work at once, up to where it has to wait; the rest is to be awaited, None if there is none.
 
     Work that seldom waits then costs no task. Up to its first wait it must not ask which task it runs in.
     """
+    steps = work.__await__()
     try:
-        waiting = work.send(None)
+        waiting = next(steps)
     except StopIteration:
         return None
-    return _Begun(work, waiting)
+    return _Begun(steps, waiting)
 
 
 class _Begun:
-    """Work that waits for the first time, for what its coroutine gave to the event loop."""
+    """Work that waits for the first time, for what it gave to the event loop."""
 
-    def __init__(self, work: Coroutine[Any, Any, None], waiting: Any) -> None:
-        self._work = work
+    def __init__(self, steps: Generator[Any, Any, None], waiting: Any) -> None:
+        self._steps = steps
         self._waiting = waiting
 
     def __await__(self) -> Generator[Any, Any, None]:
@@ -48,9 +49,9 @@ class _Begun:
             try:
                 heard = yield waiting
             except BaseException as failure:  # noqa: BLE001 - whatever it is, a cancel too, is the work's
-                step = partial(self._work.throw, failure)
+                step = partial(self._steps.throw, failure)
             else:
-                step = partial(self._work.send, heard)
+                step = partial(self._steps.send, heard)
             try:
                 waiting = step()
             except StopIteration:

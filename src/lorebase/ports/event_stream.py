@@ -73,7 +73,7 @@ class EventStream(Protocol):
         connection per process serves all followers. An outage of the store ends no generator; a turn says
         when it is over.
 
-        While the follower waits for a turn, one with events may be shown to `at_once` instead: when that says
-        that it dealt with them, nobody is woken. Thousands of followers are told of an event in this way.
+        While the follower waits for a turn, one with events or of time may be shown to `at_once` instead:
+        when that says that it dealt with it, nobody is woken. Thousands are told of an event in this way.
         """
         ...

@@ -14,7 +14,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
 
 from lorebase.api.app import create_app
-from lorebase.asgi import server_config
+from lorebase.asgi import ApiServer, server_config
 from lorebase.clients.redis_streams import RedisEventStream
 from lorebase.core.clock import SystemClock
 from lorebase.core.config import Settings
@@ -130,8 +130,14 @@ def main() -> None:
     settings = make_settings(port=int(port), stream_reauthorise_seconds=NEVER_SECONDS)
     configure_logging(settings.log_level, settings.log_format)
     config = server_config(settings)
-    config.app = lambda: api(settings, redis_url) if kind == "api" else bare(redis_url)
-    uvicorn.Server(config).run()
+    if kind == "api":
+        app = api(settings, redis_url)
+        server: uvicorn.Server = ApiServer(config, app, notice_seconds=0)
+    else:
+        app = bare(redis_url)
+        server = uvicorn.Server(config)
+    config.app, config.factory = app, False
+    server.run()
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 
 import pytest
 from redis.asyncio import Redis
 
 from lorebase.clients.redis_streams import RedisEventStream
+from lorebase.clients.redis_wakeups import Newest, StreamWakeups
 from lorebase.core.errors import LeaseLost, Unavailable
 from lorebase.core.ids import new_id
 from lorebase.ports.event_stream import TakesTurn, Turn
@@ -203,6 +204,44 @@ async def test_followers_hear_of_a_stream_that_is_lost_and_of_one_begun_anew_beh
             else:
                 await streams.append(name, [delta(0)])
     await redis.aclose()
+    await streams.close()
+
+
+class Recorded:
+    """Reads ahead, and notes from where to where."""
+
+    def __init__(self, streams: RedisEventStream) -> None:
+        self.spans: list[tuple[int, int]] = []
+        self._streams = streams
+
+    async def read_ahead(self, grown: Mapping[str, Newest]) -> Mapping[str, Turn]:
+        turns = await self._streams.read_ahead(grown)
+        self.spans += [
+            (grown[name].sequence, turn.events[-1].position.sequence) for name, turn in turns.items()
+        ]
+        return turns
+
+
+async def test_growth_that_is_found_in_passing_is_read_for_all_like_any_other(
+    redis_url: str,
+) -> None:
+    streams = RedisEventStream(redis_url, max_events=1000, expire_seconds=60)
+    name, recorded = a_stream(), Recorded(streams)
+    # It looks where the streams stand before each reading, and so often finds that one has grown.
+    wakeups = StreamWakeups(redis_url, recorded, probe_seconds=0)
+    last = await streams.append(name, [delta(0)])
+    async with asyncio.timeout(20), aclosing(wakeups.follow(f"lorebase:stream:{{{name}}}")) as turns:
+        await anext(turns)
+        await anext(turns)
+        for number in range(1, 200):
+            last = await streams.append(name, [delta(number)])
+            if number % 3 == 0:
+                await asyncio.sleep(0.001)
+        while not recorded.spans or recorded.spans[-1][1] < last:
+            await anext(turns)
+    starts, ends = [start for start, _ in recorded.spans], [end for _, end in recorded.spans]
+    assert starts[1:] == ends[:-1]
+    await wakeups.close()
     await streams.close()
 
 

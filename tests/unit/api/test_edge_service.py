@@ -14,6 +14,7 @@ from tests.factories import make_settings
 from tests.fakes.clock import START
 from tests.unit.api.edge import AUTHORIZATION, Edge, open_edge
 from tests.unit.api.fake_world import TEXT
+from tests.unit.api.socket_client import SUBPROTOCOL, SocketClient
 
 URL = "query($id: ID!) { node(id: $id) { ... on DocumentVersion { downloadUrl } } }"
 
@@ -135,6 +136,19 @@ async def test_every_request_leaves_one_line_with_its_time(
     (record,) = [vars(each) for each in caplog.records if each.name == "lorebase.access"]
     assert (record["method"], record["path"], record["status"]) == ("GET", "/downloads/…", 200)
     assert record["milliseconds"] >= 0
+
+
+@pytest.mark.parametrize(("origin", "status"), [("http://api.test", 101), ("https://evil.example", 0)])
+async def test_every_socket_leaves_one_line_that_says_whether_it_was_opened(
+    edge: Edge, caplog: pytest.LogCaptureFixture, origin: str, status: int
+) -> None:
+    client = SocketClient(edge, SUBPROTOCOL, headers={"host": "api.test", "origin": origin})
+    with caplog.at_level("INFO", logger="lorebase.access"):
+        if status:
+            await client.initialise()
+        await client.leave()
+    (record,) = [vars(each) for each in caplog.records if each.name == "lorebase.access"]
+    assert (record["method"], record["path"], record["status"]) == ("WEBSOCKET", "/graphql", status)
 
 
 async def test_browsers_are_told_to_be_careful(edge: Edge) -> None:

@@ -47,6 +47,14 @@ class Happening:
         return Part(number=len(self.text))
 
 
+class Sourced(Happening):
+    """One that says what it was made of."""
+
+    def __init__(self, *, source: object, **given: Any) -> None:
+        super().__init__(**given)
+        self.source = source
+
+
 @strawberry.type
 class Query:
     nothing: str
@@ -166,6 +174,18 @@ async def test_what_was_made_for_one_is_handed_on_to_who_asks_the_same() -> None
     assert got == [first, first]
     assert not results.deliverer(b"other", take)(event)
     assert not deliver(happening())
+
+
+async def test_who_has_only_the_source_of_an_event_is_handed_what_was_made_of_it() -> None:
+    results, source = EventResults(), object()
+    event, again = (Sourced(**vars(happening()), source=source) for _ in range(2))
+    deliver = results.deliverer(b"same", lambda _result: True)
+    assert not deliver(source)
+    first = await ask(results, "", event, operation=b"same")
+    assert deliver(source)
+    # Whoever has not made the event of it yet makes another one, but needs no other result.
+    assert await ask(results, "", again, operation=b"same") is first
+    assert not deliver(object())
 
 
 async def test_what_depends_on_the_reader_is_never_handed_on() -> None:

@@ -24,7 +24,7 @@ class Context:
     """One operation's surroundings; `caller` and then `budget` are None without credentials.
 
     `shown` belongs to the process: what clients see of an event, made once for all who follow its stream.
-    `deliver`, where the transport has it, sends what was made of an event for others, while the operation
+    `deliver`, where the transport has it, sends the result that others got for an event, while the operation
     waits for one, and says whether it did.
     """
 

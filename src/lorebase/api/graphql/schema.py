@@ -70,7 +70,7 @@ class Mutation(
 
 @strawberry.type(
     description=(
-        "Live events over graphql-transport-ws or Server-Sent Events. "
+        "Live events over graphql-transport-ws, Server-Sent Events or multipart/mixed HTTP. "
         "Dropping a connection never stops the work."
     )
 )

@@ -67,10 +67,11 @@ class EventResults:
         self._shared: MadeOnce[SharedResult] = MadeOnce()
 
     def deliverer(self, operation: bytes | None, sink: Sink) -> Callable[[object], bool]:
-        """Hands on the result of an event that was made for another follower; whether there was one."""
+        """Hands on the result that was made of a source for another follower; whether there was one."""
+        find = self._shared.find
 
-        def deliver(event: object) -> bool:
-            result = self._shared.find(event, operation)
+        def deliver(source: object) -> bool:
+            result = find(source, operation)
             return result is not None and sink(result)
 
         return deliver
@@ -81,7 +82,7 @@ class EventResults:
         """A result for each event; closing it closes the events. `operation` as `fingerprint` gives it."""
         async with aclosing(cast("AsyncGenerator[object]", aiter(events))) as arriving:
             async for event in arriving:
-                result = self._shared.find(event, operation)
+                result = self._shared.find(_source(event), operation)
                 yield result or await self._run(executor, event, operation)
 
     async def _run(
@@ -94,8 +95,13 @@ class EventResults:
         if running.resolved or result.errors or operation is None:
             return result
         shared = SharedResult(result.data)
-        self._shared.keep(event, operation, shared)
+        self._shared.keep(_source(event), operation, shared)
         return shared
+
+
+def _source(event: object) -> object:
+    # What it was made of, for those who have not made it of that yet; an operation makes it in one way only.
+    return getattr(event, "source", event)
 
 
 def fingerprint(text: str, name: str | None, variables: dict[str, object]) -> bytes | None:

@@ -31,6 +31,7 @@ class StreamEvent:
     sequence: int = strawberry.field(
         description="Position in the stream of this subject, from 1, without gaps."
     )
+    source: strawberry.Private[StoredEvent]
 
 
 @strawberry.type(
@@ -56,11 +57,13 @@ class Place(TypedDict):
     cursor: str
     occurred_at: datetime
     sequence: int
+    source: StoredEvent
 
 
 def place_of(stored: StoredEvent, cursor: str) -> Place:
     """Where an event stands."""
-    return {"cursor": cursor, "occurred_at": stored.occurred_at, "sequence": stored.position.sequence}
+    sequence = stored.position.sequence
+    return {"cursor": cursor, "occurred_at": stored.occurred_at, "sequence": sequence, "source": stored}
 
 
 def stream_cursors(context: Context, kind: StreamKind, subject_id: UUID) -> StreamCursors:
@@ -80,11 +83,7 @@ def follow(
     An event that several follow is read once and so is one object: it is shown once. What is shown holds
     nothing of the reader, and its cursor is that of the stream.
     """
-    purpose, shown, deliver = (show, cursors.purpose), context.shown, context.deliver
-
-    def take(stored: StoredEvent) -> bool:
-        made = shown.find(stored, purpose)
-        return deliver is not None and made is not None and deliver(made)
+    purpose, shown = (show, cursors.purpose), context.shown
 
     async def each(events: AsyncGenerator[StoredEvent, None]) -> AsyncGenerator[Shown, None]:
         async with aclosing(events):
@@ -97,4 +96,4 @@ def follow(
                     shown.keep(stored, purpose, made)
                 yield cast("Shown", made)
 
-    return each(opened(take if deliver else None))
+    return each(opened(context.deliver))

@@ -27,7 +27,7 @@ from lorebase.api.transports.closing import (
     UNAUTHORIZED,
     Closed,
 )
-from lorebase.api.transports.outgoing import Outgoing
+from lorebase.api.transports.outgoing import Outgoing, next_head
 from lorebase.api.transports.problems import Problem
 from lorebase.api.transports.requests import GraphQLRequest, read_json, request_from
 from lorebase.api.transports.streaming import close_results, failed
@@ -218,7 +218,7 @@ class Connection:
                 outcome.failed = bool(result.errors)
             await self._outgoing.next(name, result)
             return []
-        sink = partial(self._outgoing.next_at_once, name)
+        sink = partial(self._outgoing.next_at_once, next_head(name))
         results = await self._engine.subscribe(operation, request.variables, context, sink)
         if isinstance(results, ExecutionResult):
             return format_errors(results.errors or [], current_trace_id())

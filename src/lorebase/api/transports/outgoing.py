@@ -45,17 +45,20 @@ class Outgoing:
     def next(self, name: str, result: ExecutionResult) -> Awaitable[None]:
         """One result of an operation."""
         if isinstance(result, SharedResult):
-            return self._write(_next(name, result))
+            return self._write(f"{next_head(name)}{result.json}}}")
         return self.send({"id": name, "type": "next", "payload": result_payload(result)})
 
-    def next_at_once(self, name: str, result: SharedResult) -> bool:
-        """Sends a result before its operation could; not while another message is still on its way."""
-        if self._ended or self._watch.sending:
+    def next_at_once(self, head: str, result: SharedResult) -> bool:
+        """Sends a result before its operation could; not while another message is still on its way.
+
+        `head` is that of its operation, made once by `next_head`.
+        """
+        if self._ended or self._late is not None or self._watch.sending:
             return False
         try:
-            rest = begin(self._write(_next(name, result)))
-        except WebSocketDisconnect as gone:
-            self._lose(gone)
+            rest = begin(self._send({"type": "websocket.send", "text": f"{head}{result.json}}}"}))
+        except (OSError, RuntimeError):
+            self._lose(WebSocketDisconnect())
         else:
             if rest is not None:
                 self._late = asyncio.ensure_future(self._finish(rest))
@@ -71,9 +74,10 @@ class Outgoing:
 
     async def _finish(self, rest: Awaitable[None]) -> None:
         try:
-            await rest
-        except WebSocketDisconnect as gone:
-            self._lose(gone)
+            with self._watch:
+                await rest
+        except (OSError, RuntimeError):
+            self._lose(WebSocketDisconnect())
         finally:
             self._late = None
 
@@ -120,5 +124,6 @@ class Outgoing:
         self._lose(Closed(SEND_TIMEOUT, "The client reads too slowly"))
 
 
-def _next(name: str, result: SharedResult) -> str:
-    return f'{{"id":{orjson.dumps(name).decode()},"type":"next","payload":{result.json}}}'
+def next_head(name: str) -> str:
+    """What stands before the payload in each result of an operation."""
+    return f'{{"id":{orjson.dumps(name).decode()},"type":"next","payload":'

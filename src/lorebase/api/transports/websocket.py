@@ -40,6 +40,7 @@ class WebSocketTransport:
             return
         known = SUBPROTOCOL in websocket.scope.get("subprotocols", ())
         await websocket.accept(SUBPROTOCOL if known else None)
+        websocket.state.accepted = True
         # Nobody reads them again; a socket may stay open for hours.
         websocket.scope["headers"].clear()
         connection = Connection(

@@ -7,6 +7,22 @@ from collections.abc import Sequence
 from lorebase.schemas.events import AnswerDeltaEvent, StoredEvent
 
 
+class Merging:
+    """Merges what many were handed: done once for those who come with the same events."""
+
+    __slots__ = ("_events", "_merged")
+
+    def __init__(self) -> None:
+        self._events: Sequence[StoredEvent] = ()
+        self._merged: Sequence[StoredEvent] = ()
+
+    def __call__(self, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
+        """The events as `merged` gives them; the very same objects for the very same events."""
+        if events is not self._events:
+            self._events, self._merged = events, merged(events)
+        return self._merged
+
+
 def merged(events: Sequence[StoredEvent]) -> list[StoredEvent]:
     """The events with neighbouring deltas put together: texts and parts, at the last place."""
     if len(events) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from lorebase.core.errors import Unavailable
@@ -18,13 +18,27 @@ NOWHERE = "none"
 class StreamReader:
     """Reads what there is. `exists` and `reachable` say how it went, `behind` whether to read on at once."""
 
+    __slots__ = (
+        "_clock",
+        "_merge",
+        "_streams",
+        "_subject",
+        "behind",
+        "ended",
+        "exists",
+        "position",
+        "reachable",
+    )
+
     def __init__(
         self,
         subject: StreamSubject,
         streams: EventStream,
         clock: Clock,
         after: StreamPosition | None,
+        merge: Callable[[Sequence[StoredEvent]], Sequence[StoredEvent]] = merged,
     ) -> None:
+        self._merge = merge
         self.position = after
         self.exists = True
         self.reachable = True
@@ -44,6 +58,11 @@ class StreamReader:
             # Events are missed until the stream can be reached: no place in it matches this one.
             self.position = StreamPosition(epoch=NOWHERE, sequence=0)
 
+    @property
+    def found(self) -> bool:
+        """Whether the last reading found the stream."""
+        return self.reachable and self.exists
+
     def take(self, turn: Turn) -> Sequence[StoredEvent]:
         """What the turn brings, when it goes on where the reader stands; else it may be `behind`."""
         if self._continues(turn):
@@ -51,12 +70,14 @@ class StreamReader:
         self.behind = turn.grown or not self.reachable
         return ()
 
-    def glance(self, turn: Turn) -> StoredEvent | None:
-        """The event of a turn, when it is the only one, the next one, and not the last of the subject."""
-        if len(turn.events) != 1 or not self._continues(turn):
-            return None
-        event = turn.events[0]
-        return None if self._subject.ends and event.is_terminal else event
+    def glance(self, turn: Turn) -> Sequence[StoredEvent]:
+        """The events of a turn, when they are the next ones, all there are, and do not end the subject."""
+        events = turn.events
+        if not 0 < len(events) < EVENTS_AT_ONCE or not self._continues(turn):
+            return ()
+        if self._subject.ends and events[-1].is_terminal:
+            return ()
+        return self._merge(events)
 
     def skip(self, event: StoredEvent) -> None:
         """Goes on to behind an event that the subscriber got at a glance."""
@@ -67,9 +88,9 @@ class StreamReader:
         return (
             after is not None
             and place is not None
+            and self.reachable
             and after.sequence == place.sequence
             and after.epoch == place.epoch
-            and self.reachable
         )
 
     async def read_on(self) -> Sequence[StoredEvent]:
@@ -95,7 +116,7 @@ class StreamReader:
         self.behind = len(batch) >= EVENTS_AT_ONCE
         if not batch:
             return batch
-        events = merged(batch)
+        events = self._merge(batch)
         self.position = events[-1].position
         self.ended = self._subject.ends and events[-1].is_terminal
         return events

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from uuid import UUID
 
 from lorebase.core.config import Settings
@@ -18,6 +17,7 @@ from lorebase.schemas.filters import JobFilter
 from lorebase.schemas.workspaces import ApiScope, Principal
 from lorebase.services.access import AccessService, require
 from lorebase.services.jobs.job_filters import matches
+from lorebase.services.streams.stream_merging import Merging
 from lorebase.services.streams.stream_reader import StreamReader
 from lorebase.services.streams.stream_subjects import (
     AnswerSubject,
@@ -54,6 +54,7 @@ class StreamService:
         self._settings = settings
         self._access = AccessService(units=units, clock=clock)
         self._doubt_seconds = doubt_seconds
+        self._merge = Merging()
 
     def job_events(
         self,
@@ -107,13 +108,13 @@ class StreamService:
     ) -> AsyncGenerator[StoredEvent]:
         # Whose subject is gone is told so; whose subject ended long ago gets what is kept of it.
         await subject.end()
-        reader = StreamReader(subject, self._streams, self._clock, after)
+        reader = StreamReader(subject, self._streams, self._clock, after, self._merge)
         await reader.begin()
         # Each event passes here once for every follower: what is seldom due is asked for only when it is.
         checks = _Checks(self._access, principal, self._clock, self._settings.stream_reauthorise_seconds)
         doubt = _Doubt(subject, self._clock, self._doubt_seconds)
-        at_once = take and partial(self._take, take, reader, checks, doubt)
-        async with aclosing(self._streams.follow(subject.name, at_once)) as turns:
+        waiting = _Waiting(reader, checks, doubt, self._clock, take)
+        async with aclosing(self._streams.follow(subject.name, waiting.deals_with)) as turns:
             async for turn in turns:
                 now = self._clock.monotonic()
                 if now >= checks.due:
@@ -127,24 +128,13 @@ class StreamService:
                         yield event
                 if reader.ended:
                     return
-                silent = not (reader.reachable and reader.exists)
+                silent = not reader.found
                 if silent or doubt.is_due(now):
                     end = await doubt.ended(at_once=silent)
                     if end is not None:
                         for event in reader.conclude(end):
                             yield event
                         return
-
-    def _take(
-        self, take: TakesEvent, reader: StreamReader, checks: _Checks, doubt: _Doubt, turn: Turn
-    ) -> bool:
-        """Whether the subscriber could be given the turn while it waits: nothing else may be due."""
-        event, now = reader.glance(turn), self._clock.monotonic()
-        if event is None or now >= checks.due or not take(event):
-            return False
-        reader.skip(event)
-        doubt.allay(now)
-        return True
 
 
 async def _matching(events: AsyncGenerator[StoredEvent], condition: JobFilter) -> AsyncGenerator[StoredEvent]:
@@ -159,8 +149,43 @@ def _fits(event: StoredEvent, condition: JobFilter) -> bool:
     return job is None or matches(job, condition)
 
 
+class _Waiting:
+    """A subscriber that waits: what it need not be woken for, because nothing else is due."""
+
+    __slots__ = ("_checks", "_clock", "_doubt", "_reader", "_take")
+
+    def __init__(
+        self, reader: StreamReader, checks: _Checks, doubt: _Doubt, clock: Clock, take: TakesEvent | None
+    ) -> None:
+        self._reader = reader
+        self._checks = checks
+        self._doubt = doubt
+        self._clock = clock
+        self._take = take
+
+    def deals_with(self, turn: Turn) -> bool:
+        """Whether it was given the events of the turn, or has nothing to do at the time."""
+        now = self._clock.monotonic()
+        if now >= self._checks.due:
+            return False
+        if not turn.grown:
+            return self._reader.found and not self._doubt.is_due(now)
+        take, events = self._take, self._reader.glance(turn)
+        if take is None or not events:
+            return False
+        for event in events:
+            # Whoever is woken between two of them goes on from there.
+            if not take(event):
+                return False
+            self._reader.skip(event)
+        self._doubt.allay(now)
+        return True
+
+
 class _Checks:
     """When the access of a subscriber has to be looked at again."""
+
+    __slots__ = ("_access", "_clock", "_interval", "_principal", "due")
 
     def __init__(self, access: AccessService, principal: Principal, clock: Clock, interval: float) -> None:
         self._access = access
@@ -180,6 +205,8 @@ class _Checks:
 
 class _Doubt:
     """Whether a silent stream lost its last event. A worker that ends a job needs a moment to say so."""
+
+    __slots__ = ("_clock", "_due", "_interval", "_subject", "_suspected")
 
     def __init__(self, subject: StreamSubject, clock: Clock, interval: float) -> None:
         self._subject = subject

@@ -13,7 +13,7 @@ from lorebase.schemas.events import (
     StreamPosition,
     StreamResetEvent,
 )
-from lorebase.services.streams.stream_merging import merged
+from lorebase.services.streams.stream_merging import Merging, merged
 from tests.fakes.clock import START
 
 PIECES = st.lists(st.one_of(st.text("ab", min_size=1, max_size=3), st.none(), st.just("RESET")), max_size=20)
@@ -56,3 +56,23 @@ def test_merging_changes_no_text_and_loses_no_place(pieces: list[str | None]) ->
     assert sum(parts) == len(events)
     places = [item.position.sequence for item in result]
     assert places == [sum(parts[: number + 1]) for number in range(len(parts))]
+
+
+def test_who_comes_with_the_same_events_gets_the_same_objects() -> None:
+    def deltas(*texts: str) -> list[StoredEvent]:
+        starts = [sum(map(len, texts[:number])) for number in range(len(texts))]
+        return [
+            StoredEvent(
+                position=StreamPosition(epoch="e", sequence=number + 1),
+                occurred_at=START,
+                event=AnswerDeltaEvent(text=text, offset=starts[number]),
+            )
+            for number, text in enumerate(texts)
+        ]
+
+    merge, first, second = Merging(), deltas("a", "b"), deltas("a", "c")
+    [for_one], [for_another] = merge(first), merge(first)
+    assert for_one is for_another
+    assert for_one == merged(first)[0]
+    assert list(merge(second)) == merged(second)
+    assert list(merge(first)) == merged(first)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from datetime import timedelta
-from functools import partial
 
 import pytest
 
 from lorebase.core.errors import ErrorCode, Forbidden, NotFound, Unauthenticated
 from lorebase.core.ids import new_id
 from lorebase.schemas.answers import (
-    Answer,
     AnswerError,
     AnswerStatus,
     FinishReason,
@@ -24,98 +22,30 @@ from lorebase.schemas.events import (
     AnswerFailedEvent,
     AnswerStartedEvent,
     JobFailedEvent,
-    JobProgressedEvent,
     JobQueuedEvent,
-    JobSucceededEvent,
     StoredEvent,
-    StreamKind,
     StreamName,
     StreamPosition,
     StreamResetEvent,
 )
 from lorebase.schemas.filters import JobFilter, JobStatusFilter
-from lorebase.schemas.jobs import Job, JobKind, JobProgress, JobStatus
-from lorebase.schemas.search import SearchRequest
+from lorebase.schemas.jobs import JobKind
 from lorebase.schemas.workspaces import ApiScope
 from lorebase.services.jobs.job_events import JobEvents, stream_of, workspace_stream_of
 from lorebase.services.streams.stream_reader import StreamReader
 from lorebase.services.streams.stream_subjects import AnswerSubject
-from lorebase.services.streams.streams import StreamService
 from tests.factories import Tenant, make_principal
-from tests.fakes.clock import START
 from tests.fakes.event_stream import FakeEventStream
 from tests.fakes.world import World
-
-DEADLINE_SECONDS = 30
-
-
-def service(world: World, **given: float) -> StreamService:
-    """Asks PostgreSQL whenever a stream is silent: the clock of the tests stands still."""
-    pace = {"doubt_seconds": 0.0, **given}
-    return StreamService(
-        units=world.units, streams=world.streams, clock=world.clock, settings=world.settings, **pace
-    )
-
-
-async def all_of(events: AsyncIterator[StoredEvent]) -> list[StoredEvent]:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        return [event async for event in events]
-
-
-async def some_of(events: AsyncIterator[StoredEvent], count: int) -> list[StoredEvent]:
-    found: list[StoredEvent] = []
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while len(found) < count:
-            found.append(await anext(events))
-    return found
-
-
-def types(events: list[StoredEvent]) -> list[str]:
-    return [event.event.type for event in events]
-
-
-async def a_job(world: World, tenant: Tenant) -> Job:
-    accepted = await world.upsert(tenant, "Text.")
-    assert accepted.job is not None
-    return accepted.job
-
-
-async def an_answer(world: World, tenant: Tenant, **given: object) -> Answer:
-    values: dict[str, object] = {
-        "id": new_id(),
-        "workspace_id": tenant.workspace.id,
-        "conversation_id": new_id(),
-        "message_id": new_id(),
-        "job_id": new_id(),
-        "status": AnswerStatus.GENERATING,
-        "text": "",
-        "question": "Why?",
-        "retrieval": SearchRequest(knowledge_base_ids=(tenant.knowledge_base.id,), query="Why?"),
-        "max_tokens": None,
-        "finish_reason": None,
-        "model": None,
-        "prompt": None,
-        "error": None,
-        "retrieved": (),
-        "citations": (),
-        "sentences": (),
-        "support": None,
-        "timings": None,
-        "usage": None,
-        "event_sequence": 0,
-        "trace_id": "",
-        "created_at": START,
-        "updated_at": START,
-    }
-    answer = Answer.model_validate({**values, **given})
-    async with world.units.for_workspace(tenant.workspace.id) as uow:
-        await uow.answers.add(answer)
-        await uow.commit()
-    return answer
-
-
-def stream_for(answer: Answer) -> StreamName:
-    return StreamName(kind=StreamKind.ANSWER, workspace_id=answer.workspace_id, id=answer.id)
+from tests.unit.services.streams.following import (
+    a_job,
+    all_of,
+    an_answer,
+    service,
+    some_of,
+    stream_for,
+    types,
+)
 
 
 async def test_a_job_is_followed_to_its_end(world: World, tenant: Tenant) -> None:
@@ -430,103 +360,6 @@ async def test_scopes_are_required(world: World, tenant: Tenant) -> None:
         streams.workspace_job_events(asker, None, None)
     with pytest.raises(Forbidden):
         streams.answer_events(writer, new_id(), None)
-
-
-class Watcher:
-    """A subscriber who takes events at once while it `takes`; `seen` is everything, `taken` what came so."""
-
-    def __init__(self) -> None:
-        self.takes = True
-        self.taken: list[StoredEvent] = []
-        self.seen: list[StoredEvent] = []
-
-    def take(self, event: StoredEvent) -> bool:
-        if self.takes:
-            self.taken.append(event)
-            self.seen.append(event)
-        return self.takes
-
-    async def read(self, events: AsyncIterator[StoredEvent]) -> None:
-        async for event in events:
-            self.seen.append(event)
-
-    async def has(self, number: int) -> None:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while len(self.seen) < number:
-                await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def watching(
-    opened: Callable[[Callable[[StoredEvent], bool]], AsyncGenerator[StoredEvent]],
-) -> AsyncIterator[tuple[Watcher, asyncio.Task[None]]]:
-    watcher = Watcher()
-    async with aclosing(opened(watcher.take)) as events:
-        reading = asyncio.create_task(watcher.read(events))
-        yield watcher, reading
-        reading.cancel()
-        await asyncio.wait({reading})
-
-
-def sequences(events: list[StoredEvent]) -> list[int]:
-    return [event.position.sequence for event in events]
-
-
-async def test_what_is_taken_at_once_is_not_given_again_and_nothing_is_missed(
-    world: World, tenant: Tenant
-) -> None:
-    job = await a_job(world, tenant)
-    opened = partial(service(world).job_events, tenant.principal, job.id, None)
-    async with watching(opened) as (watcher, reading):
-        await watcher.has(1)
-        for number in range(2, 12):
-            watcher.takes = number % 3 > 0
-            progress = JobProgressedEvent(job=job, progress=JobProgress(completed=number, total=20))
-            await world.streams.append(stream_of(job), [progress])
-            await watcher.has(number)
-        watcher.takes = True
-        await world.run_all()
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            await reading
-    assert sequences(watcher.seen) == list(range(1, len(watcher.seen) + 1))
-    assert len(watcher.taken) > 3
-    # The last event ends the stream, which nobody but its reader can do.
-    assert watcher.seen[-1].is_terminal
-    assert not any(event.is_terminal for event in watcher.taken)
-
-
-async def test_nothing_is_taken_at_once_when_the_key_is_due_to_be_looked_at(
-    world: World, tenant: Tenant
-) -> None:
-    job = await a_job(world, tenant)
-    opened = partial(service(world).job_events, tenant.principal, job.id, None)
-    async with watching(opened) as (watcher, reading):
-        await watcher.has(1)
-        async with world.units.for_workspace(tenant.workspace.id) as uow:
-            await uow.workspaces.revoke_key(tenant.key.id)
-            await uow.commit()
-        world.clock.advance(world.settings.stream_reauthorise_seconds + 1)
-        await world.streams.append(stream_of(job), [JobQueuedEvent(job=job)])
-        with pytest.raises(Unauthenticated):
-            await reading
-    assert sequences(watcher.seen) == [1]
-
-
-async def test_what_a_filter_hides_is_neither_taken_nor_given(world: World, tenant: Tenant) -> None:
-    job = await a_job(world, tenant)
-    ended = JobFilter(status=JobStatusFilter(in_=("SUCCEEDED",)))
-    opened = partial(service(world).workspace_job_events, tenant.principal, None, ended)
-    stream = workspace_stream_of(job)
-    done = job.model_copy(update={"status": JobStatus.SUCCEEDED})
-    async with watching(opened) as (watcher, _):
-        await asyncio.sleep(0.02)
-        for number in range(1, 5):
-            watcher.takes = number % 2 > 0
-            await world.streams.append(stream, [JobQueuedEvent(job=job)])
-            await world.streams.append(stream, [JobSucceededEvent(job=done)])
-            await watcher.has(number)
-    assert {event.event.type for event in watcher.seen} == {"JobSucceeded"}
-    assert sequences(watcher.seen) == sorted(set(sequences(watcher.seen)))
 
 
 async def test_a_closed_subscription_leaves_nothing_running(world: World, tenant: Tenant) -> None:
