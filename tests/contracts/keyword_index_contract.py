@@ -106,6 +106,28 @@ class Library:
         if self.rows is not None:
             await self.rows.delete(await self.home(tenant), live.document.id)
 
+    async def lose(self, tenant: Tenant, live: Live, *words: Sequence[int]) -> None:
+        """Leaves only the first passages, with these words, and tells nobody."""
+        found = [one for part, its in zip(live.chunks, words, strict=False) for one in postings(part, its)]
+        async with self.units.for_workspace(tenant.workspace_id) as uow:
+            await uow.keywords.replace(tenant.knowledge_base_id, live.document.id, VERSION, found)
+            await uow.commit()
+        if self.rows is not None:
+            await self.rows.delete(await self.home(tenant), live.document.id, from_ordinal=len(words))
+
+    async def postings_of(self, tenant: Tenant, *documents: Live) -> list[int]:
+        ids = [live.document.id for live in documents]
+        async with self.units.for_workspace(tenant.workspace_id) as uow:
+            found = await uow.keywords.count(ids, VERSION)
+        return [found.get(one, 0) for one in ids]
+
+    async def missing_rows(self, tenant: Tenant, *documents: Live) -> list[int]:
+        """How many passages of each document have no row, where passages have rows."""
+        if self.rows is None:
+            return [0 for _ in documents]
+        found = await self.rows.count_each(await self.home(tenant), [live.document.id for live in documents])
+        return [len(live.chunks) - sum(found.get(live.document.id, {}).values()) for live in documents]
+
     async def search(self, tenant: Tenant, *terms: int, **asked: object) -> list[ScoredChunk]:
         usual = {"limit": 1000, "knowledge_base_ids": [tenant.knowledge_base_id]}
         values = {"terms": terms, "analyser_version": VERSION, **usual, **asked}
@@ -199,6 +221,32 @@ class KeywordIndexContract:
             {other.chunks[0].id},
         ).values()
         assert hit.score == pytest.approx(expected, rel=1e-5)
+
+    async def test_a_document_that_lost_some_of_its_words_holds_fewer(
+        self, library: Library, tenant: Tenant
+    ) -> None:
+        one = await library.add(tenant, [1, 2, 2], [3], [])
+        other = await library.add(tenant, [1, 2, 3])
+        lost = 0 if library.rows is None else 2
+        assert await library.postings_of(tenant, one, other) == [3, 3]
+        assert await library.missing_rows(tenant, one, other) == [0, 0]
+        await library.lose(tenant, one, [1])
+        assert await library.postings_of(tenant, one, other) == [1, 3]
+        assert await library.missing_rows(tenant, one, other) == [lost, 0]
+        assert await library.found(tenant, 3) == [other.chunks[0].id]
+        await library.write(tenant, one, [1, 2, 2], [3], [])
+        assert await library.postings_of(tenant, one, other) == [3, 3]
+        assert await library.missing_rows(tenant, one, other) == [0, 0]
+
+    async def test_words_of_neighbours_and_of_unknown_documents_are_not_counted(
+        self, library: Library, tenant: Tenant, neighbour: Tenant
+    ) -> None:
+        mine, theirs = await library.add(tenant, [1, 2]), await library.add(neighbour, [1, 2])
+        async with library.units.for_workspace(tenant.workspace_id) as uow:
+            ids = [mine.document.id, theirs.document.id, new_id()]
+            assert await uow.keywords.count(ids, VERSION) == {mine.document.id: 2}
+            assert await uow.keywords.count(ids, VERSION + 1) == {}
+            assert await uow.keywords.count([], VERSION) == {}
 
     async def test_passages_without_words_are_never_found_and_hide_no_others(
         self, library: Library, tenant: Tenant

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from uuid import UUID
 
+from pydantic import Field
+
 from lorebase.schemas.analysers import FIRST_ANALYSER
 from lorebase.schemas.base import Value
 from lorebase.schemas.documents import DocumentStatus
@@ -43,17 +45,18 @@ ORPHANS = frozenset(
 
 
 class Held(Value):
-    """What an index is recorded to hold of a document; `lacks_words`: it has words on record, and none."""
+    """What an index is recorded to hold of a document; `posting_count` is None where it was never counted."""
 
     generation: int
     chunk_count: int
-    lacks_words: bool = False
+    posting_count: int | None = None
 
 
 class StoredDocument(Value):
     """A document, tombstone or not, as far as it says which vectors there should be.
 
     `chunk_count` is that of the live generation. `busy`: a job about it or its knowledge base is open.
+    `postings` are those that there are, by analyser version; no repository counts them, the comparison does.
     """
 
     id: UUID
@@ -64,6 +67,7 @@ class StoredDocument(Value):
     chunk_count: int
     busy: bool
     held: Mapping[UUID, Held]
+    postings: Mapping[int, int] = Field(default_factory=dict)
 
 
 class IndexPlace(Value):

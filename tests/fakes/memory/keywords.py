@@ -45,7 +45,11 @@ class MemoryKeywords:
 
     async def count(self, document_ids: Sequence[UUID], analyser_version: int) -> Mapping[UUID, int]:
         found = {one: self._state.postings.get((one, analyser_version)) for one in document_ids}
-        return {one: len(row.postings) for one, row in found.items() if row is not None and row.postings}
+        return {
+            one: len(row.postings)
+            for one, row in found.items()
+            if row is not None and row.postings and row.workspace_id == self._workspace_id
+        }
 
     async def statistics(
         self, analyser_version: int, terms: Sequence[int], timeout_ms: int

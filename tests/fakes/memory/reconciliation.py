@@ -85,17 +85,12 @@ class MemoryReconciliation:
                 index_id: Held(
                     generation=row.generation,
                     chunk_count=row.chunk_count,
-                    lacks_words=self._lacks_words(index_id, document.id, row.posting_count),
+                    posting_count=row.posting_count,
                 )
                 for (index_id, document_id), row in rows
                 if document_id == document.id
             },
         )
-
-    def _lacks_words(self, index_id: UUID, document_id: UUID, posting_count: int | None) -> bool:
-        version = self._state.indexes[index_id].analyser_version
-        held = self._state.postings.get((document_id, version))
-        return posting_count != 0 and not (held and held.postings)
 
 
 class MemoryPeriodicTasks:

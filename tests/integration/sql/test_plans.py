@@ -178,6 +178,10 @@ LOOK_UPS: dict[str, tuple[Ask, str]] = {
         ),
         "pk_keyword_postings",
     ),
+    "how many words documents have": (
+        lambda uow, tenant, known: uow.keywords.count([known.document, new_id()], 1),
+        "ix_keyword_postings_document",
+    ),
     "how frequent words are": (
         lambda uow, tenant, known: uow.keywords.statistics(1, (100, 101), 5000),
         "pk_keyword_postings",

@@ -35,7 +35,7 @@ async def test_a_document_says_what_there_should_be_of_it(units: Units, tenant: 
         live_generation=1,
         chunk_count=3,
         busy=False,
-        held={tenant.index_id: Held(generation=1, chunk_count=3)},
+        held={tenant.index_id: Held(generation=1, chunk_count=3, posting_count=0)},
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, and_, case, exists, func, literal, or_, sele
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
-from lorebase.models.chunks import chunks, keyword_postings
+from lorebase.models.chunks import chunks
 from lorebase.models.documents import blobs, documents
 from lorebase.models.embeddings import embedding_indexes, embedding_models, index_documents
 from lorebase.models.jobs import jobs
@@ -19,7 +19,7 @@ from lorebase.models.knowledge_bases import knowledge_bases
 from lorebase.repositories.sql.connection import SqlConnection
 from lorebase.repositories.sql.document_rows import IS_THERE, lock_document
 from lorebase.repositories.sql.job_rows import OPEN
-from lorebase.repositories.sql.values import build, is_one_of
+from lorebase.repositories.sql.values import build, columns_of, is_one_of
 from lorebase.schemas.jobs import JobSubjectType
 from lorebase.schemas.reconciliation import Held, IndexPlace, StoredDocument
 
@@ -45,14 +45,6 @@ _DOCUMENTS = select(
     *(documents.c[name] for name in ("id", "knowledge_base_id", "status", "generation", "live_generation")),
     case((documents.c.live_generation.is_(None), 0), else_=_LIVE_CHUNKS).label("chunk_count"),
     _BUSY.label("busy"),
-)
-# One look at an index a document: counting all of its postings each time would cost more than it finds.
-_LACKS_WORDS = and_(
-    index_documents.c.posting_count.is_distinct_from(0),
-    ~exists().where(
-        keyword_postings.c.document_id == index_documents.c.document_id,
-        keyword_postings.c.analyser_version == embedding_indexes.c.analyser_version,
-    ),
 )
 _INDEXES = (
     select(
@@ -123,17 +115,11 @@ class SqlReconciliationRepository:
         return [_stored(row, held.get(row.id, {})) for row in rows]
 
     async def _held(self, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, Held]]:
-        statement = (
-            select(
-                index_documents.c.document_id,
-                index_documents.c.index_id,
-                index_documents.c.generation,
-                index_documents.c.chunk_count,
-                _LACKS_WORDS.label("lacks_words"),
-            )
-            .join(embedding_indexes, embedding_indexes.c.id == index_documents.c.index_id)
-            .where(is_one_of(index_documents.c.document_id, ids))
-        )
+        statement = select(
+            index_documents.c.document_id,
+            index_documents.c.index_id,
+            *columns_of(index_documents, Held),
+        ).where(is_one_of(index_documents.c.document_id, ids))
         held: dict[UUID, dict[UUID, Held]] = defaultdict(dict)
         for row in await self._database.rows(statement):
             held[row.document_id][row.index_id] = build(Held, row)
@@ -141,4 +127,4 @@ class SqlReconciliationRepository:
 
 
 def _stored(row: Row[Any], held: dict[UUID, Held]) -> StoredDocument:
-    return build(StoredDocument, row, held=held)
+    return build(StoredDocument, row, held=held, postings={})

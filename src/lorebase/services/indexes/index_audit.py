@@ -12,6 +12,7 @@ from lorebase.schemas.embeddings import HeldDocument
 from lorebase.schemas.search import PartitionAddress
 from lorebase.services.indexes.index_writer import IndexTarget
 from lorebase.services.indexes.keyword_places import keyword_address
+from lorebase.services.indexes.word_counts import count_words
 from lorebase.services.jobs.job_control import JobControl
 
 _PAGE = 200
@@ -39,10 +40,10 @@ class IndexAudit:
         while True:
             async with self._units.for_workspace(target.address.workspace_id) as uow:
                 page = await uow.indexes.held_documents(target.index.id, after, _PAGE)
-                ids = [held.document_id for held in page]
-                postings = await uow.keywords.count(ids, target.index.analyser_version)
+                passages = {held.document_id: held.chunk_count for held in page}
+                postings = await count_words(uow, passages, target.index.analyser_version)
             control.check()
-            found = [await self._index.count_each(place, ids) for place in places]
+            found = [await self._index.count_each(place, list(passages)) for place in places]
             lacking = [held for held in page if not _is_whole(held, postings, found)]
             if lacking:
                 sound = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lorebase.schemas.documents import DocumentStatus
-from lorebase.schemas.reconciliation import TOMBSTONES, DriftKind, Held, IndexPlace, StoredDocument
+from lorebase.schemas.reconciliation import TOMBSTONES, DriftKind, IndexPlace, StoredDocument
 from lorebase.services.jobs.job_subjects import UNFINISHED
 
 _NEEDS_A_JOB = UNFINISHED | {DocumentStatus.DELETING}
@@ -69,7 +69,14 @@ def _loss(document: StoredDocument, places: Sequence[IndexPlace], vectors: Mappi
         return DriftKind.MISSING_VECTORS, live, expected - found
     if found > expected:
         return DriftKind.SURPLUS_VECTORS, live, found - expected
-    recorded = Held(generation=live, chunk_count=expected)
-    if any(document.held.get(place.index_id) != recorded for place in owing):
+    if not all(_is_as_recorded(document, place) for place in owing):
         return DriftKind.WRONG_COUNTS, live, 0
     return None
+
+
+def _is_as_recorded(document: StoredDocument, place: IndexPlace) -> bool:
+    held, live = document.held.get(place.index_id), document.live_generation
+    if held is None or (held.generation, held.chunk_count) != (live, document.chunk_count):
+        return False
+    postings = document.postings.get(place.analyser_version, 0)
+    return postings > 0 if held.posting_count is None else postings == held.posting_count

@@ -13,6 +13,7 @@ from lorebase.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lorebase.schemas.reconciliation import Drift, DriftKind, IndexPlace, StoredDocument
 from lorebase.schemas.search import PartitionAddress
 from lorebase.services.indexes.keyword_places import keyword_collection
+from lorebase.services.indexes.word_counts import count_words
 from lorebase.services.reconciliation.drift import faults_of, is_stuck
 
 Seen = Mapping[str, Mapping[UUID, Mapping[int, int]]]
@@ -85,7 +86,26 @@ async def picture_of(uow: UnitOfWork, documents: Sequence[StoredDocument], setti
         PartitionAddress(collection=collection, partition=workspace.partition, workspace_id=workspace.id)
         for collection in collections
     ]
-    return Picture({one.id: one for one in documents}, [*indexes, *keywords], addresses)
+    counted = await _with_postings(uow, documents, indexes)
+    return Picture({one.id: one for one in counted}, [*indexes, *keywords], addresses)
+
+
+async def _with_postings(
+    uow: UnitOfWork, documents: Sequence[StoredDocument], indexes: Sequence[IndexPlace]
+) -> list[StoredDocument]:
+    """The documents with the number of their postings, as far as an index is recorded to hold them."""
+    passages: dict[int, dict[UUID, int]] = defaultdict(dict)
+    versions = {place.index_id: place.analyser_version for place in indexes}
+    for document in documents:
+        # Whatever a job may be changing is no finding, whatever it says.
+        for version in {versions[one] for one in document.held if one in versions and not document.busy}:
+            passages[version][document.id] = document.chunk_count
+    postings: dict[UUID, dict[int, int]] = defaultdict(dict)
+    for version, sizes in passages.items():
+        found = await count_words(uow, sizes, version)
+        for document_id in sizes:
+            postings[document_id][version] = found.get(document_id, 0)
+    return [one.model_copy(update={"postings": postings.get(one.id, {})}) for one in documents]
 
 
 class VectorAudit:

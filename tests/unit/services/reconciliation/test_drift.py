@@ -31,7 +31,8 @@ def stored(draw: st.DrawFn) -> StoredDocument:
     if status in TOMBSTONES:
         live = None
     count = draw(st.integers(1, 4)) if live is not None else 0
-    held = draw(st.sampled_from([{}, {PLACE.index_id: Held(generation=live or 1, chunk_count=count)}]))
+    words = draw(st.one_of(st.none(), st.integers(0, 2)))
+    recorded = Held(generation=live or 1, chunk_count=count, posting_count=words)
     return StoredDocument(
         id=new_id(),
         knowledge_base_id=PLACE.knowledge_base_id,
@@ -40,7 +41,8 @@ def stored(draw: st.DrawFn) -> StoredDocument:
         live_generation=live,
         chunk_count=count,
         busy=draw(st.booleans()),
-        held=held,
+        held=draw(st.sampled_from([{}, {PLACE.index_id: recorded}])),
+        postings=draw(st.sampled_from([{}, {PLACE.analyser_version: draw(st.integers(0, 2))}])),
     )
 
 
@@ -82,9 +84,25 @@ def test_a_searchable_document_at_rest_is_whole_or_at_fault(
     if live is None:
         assert lost == set()
         return
-    recorded = idle.held.get(PLACE.index_id) == Held(generation=live, chunk_count=idle.chunk_count)
-    whole = vectors.get(live, 0) == idle.chunk_count and recorded
-    assert (lost == set()) == whole
+    held, words = idle.held.get(PLACE.index_id), idle.postings.get(PLACE.analyser_version, 0)
+    whole = vectors.get(live, 0) == idle.chunk_count and held is not None
+    assert (lost == set()) == (whole and has_its_words(held, words))
+
+
+def has_its_words(held: Held | None, words: int) -> bool:
+    """Where they were never counted, any will do."""
+    recorded = held.posting_count if held is not None else None
+    return words == recorded if recorded is not None else words > 0
+
+
+@given(stored(), st.integers(0, 3))
+def test_words_of_another_analyser_never_stand_in_for_those_that_are_lost(
+    document: StoredDocument, others: int
+) -> None:
+    vectors = {document.generation: document.chunk_count}
+    beside = {**document.postings, PLACE.analyser_version + 1: others}
+    with_others = document.model_copy(update={"postings": beside})
+    assert faults_of(with_others, [PLACE], vectors) == faults_of(document, [PLACE], vectors)
 
 
 @given(VECTORS)

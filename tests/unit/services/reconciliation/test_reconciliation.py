@@ -11,7 +11,7 @@ import pytest
 
 from lorebase.core.errors import NotFound, Unavailable
 from lorebase.core.ids import new_id
-from lorebase.schemas.documents import DocumentStatus, UpsertedDocument
+from lorebase.schemas.documents import DocumentStatus, UpdateDocument, UpsertedDocument
 from lorebase.schemas.jobs import JobKind, JobStatus
 from lorebase.schemas.reconciliation import DriftKind, DriftReport
 from tests.factories import Tenant, add_tenant, make_model, make_settings, pieces
@@ -483,7 +483,7 @@ async def retried(world: World, tenant: Tenant, accepted: UpsertedDocument) -> N
 
 
 @pytest.mark.parametrize("step", range(1, 12))
-@pytest.mark.parametrize("act", ["renew", "delete", "begin"])
+@pytest.mark.parametrize("act", ["renew", "retitle", "delete", "begin"])
 async def test_what_moves_while_the_stores_are_read_is_no_finding(
     world: World, tenant: Tenant, step: int, act: str
 ) -> None:
@@ -495,6 +495,10 @@ async def test_what_moves_while_the_stores_are_read_is_no_finding(
     async def meanwhile() -> None:
         if act == "renew":
             await ready(world, tenant, BODY + "2", external_id="x")
+        elif act == "retitle":
+            change = UpdateDocument(id=accepted.document.id, title="A title of more words than before")
+            await world.documents.update(tenant.principal, change)
+            await world.run_all()
         elif act == "delete":
             await world.documents.delete(tenant.principal, accepted.document.id)
             await world.run_all()
