@@ -1,180 +1,18 @@
 """What every KeywordIndex must do; subclass it with fixtures `library`, `tenant` and `neighbour`.
 
-Both tenants share a partition.
+Both tenants share a partition, and indexes may name a second version of the analyser.
 """
 
 from __future__ import annotations
 
-import math
 import random
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from uuid import UUID
 
 import pytest
 
 from lorebase.core.ids import new_id
-from lorebase.ports.chunk_index import ChunkIndex
-from lorebase.ports.keyword_index import KeywordIndex
-from lorebase.ports.unit_of_work import UnitOfWorkFactory
-from lorebase.schemas.documents import Chunk
 from lorebase.schemas.filters import DocumentFilter, SearchFilter, StringFilter
-from lorebase.schemas.search import (
-    ChunkWeights,
-    KeywordPosting,
-    KeywordQuery,
-    PartitionAddress,
-    ScoredChunk,
-)
-from lorebase.services.indexes.chunk_rows import row_of
-from lorebase.services.indexes.index_content import IndexContent
-from tests.integration.sql.factories import Live, Tenant, add_live, knowledge_base
-
-VERSION = 1
-# Terms are 32 bits, signed or not: the extremes of both, and usual ones.
-WORDS = [0, 7, 2**31 - 1, 2**31, 2**32 - 1, *range(100, 130)]
-
-
-def postings(passage: Chunk, words: Sequence[int]) -> list[KeywordPosting]:
-    """What the analyser makes of a passage of these words."""
-    length = len(words)
-    return [
-        KeywordPosting(
-            term=term,
-            chunk_id=passage.id,
-            weight=count * 2.2 / (count + 1.2 * (0.25 + 0.75 * length / 100)),
-        )
-        for term, count in Counter(words).items()
-    ]
-
-
-def bm25(indexed: dict[UUID, list[KeywordPosting]], terms: set[int], allowed: set[UUID]) -> dict[UUID, float]:
-    """idf over all passages, scores of the allowed ones."""
-    frequency = Counter(posting.term for found in indexed.values() for posting in found)
-    scores: dict[UUID, float] = defaultdict(float)
-    for chunk_id, found in indexed.items():
-        for posting in found:
-            if posting.term in terms and chunk_id in allowed:
-                seen = frequency[posting.term]
-                idf = math.log(1 + (len(indexed) - seen + 0.5) / (seen + 0.5))
-                scores[chunk_id] += posting.weight * idf
-    return dict(scores)
-
-
-@dataclass(frozen=True)
-class Library:
-    """Writes postings as ingestion does, and searches them; PostgreSQL alone has them without `rows`."""
-
-    units: UnitOfWorkFactory
-    index: KeywordIndex
-    rows: ChunkIndex | None = None
-    collection: str = "unused"
-
-    async def home(self, tenant: Tenant) -> PartitionAddress:
-        async with self.units.for_workspace(tenant.workspace_id) as uow:
-            partition = (await uow.workspaces.get()).partition
-        return PartitionAddress(
-            collection=self.collection, partition=partition, workspace_id=tenant.workspace_id
-        )
-
-    async def add(self, tenant: Tenant, *words: Sequence[int], title: str = "A Title") -> Live:
-        """A document that search can find, with a passage of each of these words."""
-        async with self.units.for_workspace(tenant.workspace_id) as uow:
-            live = await add_live(uow, tenant, texts=["x"] * len(words), title=title)
-            await uow.commit()
-        await self.write(tenant, live, *words)
-        return live
-
-    async def write(self, tenant: Tenant, live: Live, *words: Sequence[int]) -> None:
-        """Writes the document's words, in place of any before."""
-        found = {one.id: postings(one, its) for one, its in zip(live.chunks, words, strict=True)}
-        async with self.units.for_workspace(tenant.workspace_id) as uow:
-            every = [posting for its in found.values() for posting in its]
-            await uow.keywords.replace(tenant.knowledge_base_id, live.document.id, VERSION, every)
-            await uow.commit()
-        if self.rows is not None:
-            content = IndexContent(live.document, live.version, tenant.knowledge_base, live.chunks)
-            home = await self.home(tenant)
-            await self.rows.ensure_partition(home)
-            await self.rows.upsert(home, [weighted(content, one, found[one.id]) for one in live.chunks])
-
-    async def remove(self, tenant: Tenant, live: Live) -> None:
-        async with self.units.for_workspace(tenant.workspace_id) as uow:
-            await uow.keywords.remove(live.document.id)
-            await uow.commit()
-        if self.rows is not None:
-            await self.rows.delete(await self.home(tenant), live.document.id)
-
-    async def lose(self, tenant: Tenant, live: Live, *words: Sequence[int]) -> None:
-        """Leaves only the first passages, with these words, and tells nobody."""
-        found = [one for part, its in zip(live.chunks, words, strict=False) for one in postings(part, its)]
-        async with self.units.for_workspace(tenant.workspace_id) as uow:
-            await uow.keywords.replace(tenant.knowledge_base_id, live.document.id, VERSION, found)
-            await uow.commit()
-        if self.rows is not None:
-            await self.rows.delete(await self.home(tenant), live.document.id, from_ordinal=len(words))
-
-    async def postings_of(self, tenant: Tenant, *documents: Live) -> list[int]:
-        ids = [live.document.id for live in documents]
-        async with self.units.for_workspace(tenant.workspace_id) as uow:
-            found = await uow.keywords.count(ids, VERSION)
-        return [found.get(one, 0) for one in ids]
-
-    async def missing_rows(self, tenant: Tenant, *documents: Live) -> list[int]:
-        """How many passages of each document have no row, where passages have rows."""
-        if self.rows is None:
-            return [0 for _ in documents]
-        found = await self.rows.count_each(await self.home(tenant), [live.document.id for live in documents])
-        return [len(live.chunks) - sum(found.get(live.document.id, {}).values()) for live in documents]
-
-    async def search(self, tenant: Tenant, *terms: int, **asked: object) -> list[ScoredChunk]:
-        usual = {"limit": 1000, "knowledge_base_ids": [tenant.knowledge_base_id]}
-        values = {"terms": terms, "analyser_version": VERSION, **usual, **asked}
-        query = KeywordQuery.model_validate(values)
-        return await self.index.search(await self.home(tenant), query, 5000)
-
-    async def found(self, tenant: Tenant, *terms: int, **asked: object) -> list[UUID]:
-        return [hit.chunk_id for hit in await self.search(tenant, *terms, **asked)]
-
-
-def weighted(content: IndexContent, chunk: Chunk, found: Sequence[KeywordPosting]) -> ChunkWeights:
-    """The row that ingestion would write."""
-    weights = {posting.term: posting.weight for posting in found}
-    return ChunkWeights(**dict(row_of(content, chunk, f"kw{VERSION}")), weights=weights)
-
-
-class Corpus:
-    """Passages of random words in two knowledge bases, in the library and in memory."""
-
-    def __init__(self) -> None:
-        self.live: list[tuple[Live, UUID]] = []
-        self.indexed: dict[UUID, list[KeywordPosting]] = {}
-
-    async def write(self, library: Library, tenant: Tenant, seed: int) -> None:
-        chance = random.Random(seed)
-        other = knowledge_base(tenant.workspace_id)
-        async with library.units.for_workspace(tenant.workspace_id) as uow:
-            await uow.knowledge_bases.add(other, tenant.model.id)
-            await uow.commit()
-        for number in range(8):
-            base = other if number % 3 == 0 else tenant.knowledge_base
-            words = [self._words(chance) for _ in range(chance.randint(1, 5))]
-            live = await library.add(Tenant(tenant.workspace_id, base, tenant.model), *words)
-            self.live.append((live, base.id))
-            for passage, its in zip(live.chunks, words, strict=True):
-                self.indexed[passage.id] = postings(passage, its)
-
-    def _words(self, chance: random.Random) -> list[int]:
-        return chance.choices(WORDS, weights=range(len(WORDS), 0, -1), k=chance.randint(1, 40))
-
-    def chunk_ids(self, bases: set[UUID], documents: set[UUID] | None = None) -> set[UUID]:
-        return {
-            passage.id
-            for live, base in self.live
-            for passage in live.chunks
-            if base in bases and (documents is None or live.document.id in documents)
-        }
+from tests.contracts.keyword_library import VERSION, WORDS, Corpus, Library, bm25, postings
+from tests.integration.sql.factories import Tenant
 
 
 class KeywordIndexContract:
@@ -188,7 +26,7 @@ class KeywordIndexContract:
         await corpus.write(library, tenant, seed)
         await Corpus().write(library, neighbour, seed + 100)
         terms = set(random.Random(seed).sample(WORDS, 4))
-        bases = {base for _, base in corpus.live} if seed % 2 else {tenant.knowledge_base_id}
+        bases = corpus.base_ids if seed % 2 else {tenant.knowledge_base_id}
         documents = {live.document.id for live, _ in corpus.live[::2]} if seed % 3 == 0 else None
         asked = {"knowledge_base_ids": list(bases), "document_ids": documents and list(documents)}
         found = await library.search(tenant, *terms, **asked)
@@ -294,6 +132,96 @@ class KeywordIndexContract:
     ) -> None:
         await library.add(tenant, [5])
         assert await library.found(tenant, 5, analyser_version=VERSION + 1) == []
+
+    async def test_a_document_in_words_of_two_analysers_is_found_by_those_of_the_one_that_is_asked(
+        self, library: Library, tenant: Tenant
+    ) -> None:
+        other = await library.beside(tenant)
+        live = await library.add(tenant, [5, 6], [7])
+        await other.write(tenant, live, [5], [9])
+        first, second = [passage.id for passage in live.chunks]
+        assert (await library.found(tenant, 5), await other.found(tenant, 5)) == ([first], [first])
+        assert (await library.found(tenant, 6), await other.found(tenant, 6)) == ([first], [])
+        assert (await library.found(tenant, 7), await other.found(tenant, 7)) == ([second], [])
+        assert (await library.found(tenant, 9), await other.found(tenant, 9)) == ([], [second])
+
+    @pytest.mark.parametrize("seed", range(3))
+    async def test_scores_of_each_analyser_are_those_of_bm25_over_its_own_words(
+        self, library: Library, tenant: Tenant, seed: int
+    ) -> None:
+        corpus = Corpus()
+        await corpus.write(library, tenant, seed)
+        other, beside = await corpus.beside(library, seed + 100)
+        terms = set(random.Random(seed).sample(WORDS, 4))
+        for place, held in ((library, corpus), (other, beside)):
+            found = await place.search(tenant, *terms, knowledge_base_ids=list(held.base_ids))
+            expected = bm25(held.indexed, terms, held.chunk_ids(held.base_ids))
+            assert expected
+            assert {hit.chunk_id: hit.score for hit in found} == pytest.approx(expected, rel=1e-5)
+
+    async def test_words_of_two_analysers_are_counted_each_by_itself(
+        self, library: Library, tenant: Tenant
+    ) -> None:
+        other = await library.beside(tenant)
+        one = await library.add(tenant, [5, 6], [5])
+        alone = await library.add(tenant, [5])
+        assert (await other.statistics(tenant, 5)).frequencies == {}
+        await other.write(tenant, one, [5, 8, 9], [9])
+        ours, theirs = [await place.statistics(tenant, 5, 6, 9) for place in (library, other)]
+        assert (ours.passages, ours.frequencies) == (3, {5: 3, 6: 1})
+        assert (theirs.passages, theirs.frequencies) == (2, {5: 1, 9: 2})
+        assert await library.postings_of(tenant, one, alone) == [3, 1]
+        assert await other.postings_of(tenant, one, alone) == [4, 0]
+        assert await library.missing_rows(tenant, one, alone) == [0, 0]
+        assert await other.missing_rows(tenant, one, alone) == [0, 0 if library.rows is None else 1]
+
+    async def test_words_replaced_or_lost_under_one_analyser_leave_those_of_the_other(
+        self, library: Library, tenant: Tenant
+    ) -> None:
+        other = await library.beside(tenant)
+        live = await library.add(tenant, [5, 6], [7])
+        await other.write(tenant, live, [5], [9])
+        before = await library.search(tenant, 5, 6, 7)
+        await other.write(tenant, live, [8], [8])
+        assert await other.found(tenant, 5, 9) == []
+        await other.lose(tenant, live, [8])
+        assert await other.found(tenant, 8) == [live.chunks[0].id]
+        assert await other.postings_of(tenant, live) == [1]
+        assert await library.search(tenant, 5, 6, 7) == before
+        assert await library.postings_of(tenant, live) == [3]
+        assert await library.missing_rows(tenant, live) == [0]
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    async def test_the_removal_of_one_analysers_words_leaves_the_others_and_the_neighbours(
+        self, library: Library, tenant: Tenant, neighbour: Tenant, is_first: bool
+    ) -> None:
+        other = await library.beside(tenant, neighbour)
+        removed, kept = (library, other) if is_first else (other, library)
+        live, theirs = await library.add(tenant, [5, 6], [7]), await library.add(neighbour, [5], [7])
+        await other.write(tenant, live, [5], [7, 9])
+        await other.write(neighbour, theirs, [5], [7])
+        before = [await kept.search(tenant, 5, 6, 7, 9), await removed.search(neighbour, 5, 7)]
+        await removed.retire(tenant)
+        assert await removed.found(tenant, 5, 6, 7, 9) == []
+        assert await removed.postings_of(tenant, live) == [0]
+        assert await removed.missing_rows(tenant, live) == [0 if library.rows is None else 2]
+        assert [await kept.search(tenant, 5, 6, 7, 9), await removed.search(neighbour, 5, 7)] == before
+        assert await kept.postings_of(tenant, live) == [3]
+        assert await kept.missing_rows(tenant, live) == [0]
+
+    async def test_a_removed_document_is_found_by_the_words_of_no_analyser(
+        self, library: Library, tenant: Tenant
+    ) -> None:
+        other = await library.beside(tenant)
+        live, stays = await library.add(tenant, [5]), await library.add(tenant, [5])
+        for one in (live, stays):
+            await other.write(tenant, one, [5, 9])
+        await library.remove(tenant, live)
+        # PostgreSQL gave up the words of both at once, the vector store one collection after another.
+        assert [await place.postings_of(tenant, live) for place in (library, other)] == [[0], [0]]
+        await other.remove(tenant, live)
+        for place in (library, other):
+            assert await place.found(tenant, 5, 9) == [stays.chunks[0].id]
 
     async def test_narrowing_to_documents_changes_no_score(self, library: Library, tenant: Tenant) -> None:
         one, _ = await library.add(tenant, [5, 6]), await library.add(tenant, [5])

@@ -7,7 +7,8 @@ import pytest
 from lorebase.core.errors import Transient
 from lorebase.schemas.search import KeywordQuery
 from lorebase.services.keywords.keyword_search import PostingsIndex
-from tests.contracts.keyword_index_contract import KeywordIndexContract, Library
+from tests.contracts.keyword_index_contract import KeywordIndexContract
+from tests.contracts.keyword_library import Library
 from tests.factories import add_tenant
 from tests.fakes.chunk_index import FakeChunkIndex
 from tests.fakes.keyword_index import FakeKeywordIndex

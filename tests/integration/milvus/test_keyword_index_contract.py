@@ -13,9 +13,11 @@ from lorebase.repositories.milvus.chunks import MilvusChunkIndex
 from lorebase.repositories.milvus.collection import MilvusCollections
 from lorebase.repositories.milvus.keywords import MilvusKeywordIndex
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
+from lorebase.schemas.analysers import analyser_name
 from lorebase.schemas.filters import DocumentFilter, SearchFilter, StringFilter
 from lorebase.schemas.search import KeywordQuery
-from tests.contracts.keyword_index_contract import VERSION, KeywordIndexContract, Library
+from tests.contracts.keyword_index_contract import KeywordIndexContract
+from tests.contracts.keyword_library import VERSION, Library
 from tests.integration.database import (  # noqa: F401
     DatabaseUrls,
     database,
@@ -27,27 +29,32 @@ from tests.integration.database import (  # noqa: F401
 )
 from tests.integration.milvus.conftest import TIMEOUT_SECONDS, embedding_model
 from tests.integration.sql.conftest import neighbour, tenant  # noqa: F401
-from tests.integration.sql.factories import Tenant
+from tests.integration.sql.factories import Tenant, register_analyser
 
 
 @pytest.fixture
-async def keyword_collection(collections: MilvusCollections) -> AsyncIterator[str]:
-    """The name of a new, empty collection of weights, removed afterwards."""
-    name = f"keywords_{secrets.token_hex(6)}"
-    assert await collections.create_keywords(name)
-    yield name
-    await collections.drop(name)
+async def keyword_collections(collections: MilvusCollections) -> AsyncIterator[str]:
+    """How the names of two new, empty collections of weights begin, one a version; removed afterwards."""
+    beginning = f"keywords_{secrets.token_hex(6)}"
+    names = [f"{beginning}_{analyser_name(version)}" for version in (VERSION, VERSION + 1)]
+    for name in names:
+        assert await collections.create_keywords(name)
+    yield beginning
+    for name in names:
+        await collections.drop(name)
 
 
 @pytest.fixture
 async def library(
     units: SqlUnitOfWorkFactory,  # noqa: F811
+    database: DatabaseUrls,  # noqa: F811
     index: MilvusChunkIndex,
     milvus_uri: str,
-    keyword_collection: str,
+    keyword_collections: str,
 ) -> AsyncIterator[Library]:
+    await register_analyser(database, VERSION + 1)
     keywords = MilvusKeywordIndex(units, milvus_uri, None, TIMEOUT_SECONDS)
-    yield Library(units, keywords, index, keyword_collection)
+    yield Library(units, keywords, index, keyword_collections)
     await keywords.close()
 
 
@@ -72,8 +79,9 @@ class TestMilvusKeywordIndex(KeywordIndexContract):
         assert await library.found(tenant, 5) == [other.chunks[0].id]
 
     async def test_a_collection_that_exists_is_checked(
-        self, collections: MilvusCollections, collection: str, keyword_collection: str
+        self, collections: MilvusCollections, collection: str, keyword_collections: str
     ) -> None:
+        keyword_collection = f"{keyword_collections}_{analyser_name(VERSION)}"
         assert not await collections.create_keywords(keyword_collection)
         with pytest.raises(Conflict, match="vector"):
             await collections.create_keywords(collection)

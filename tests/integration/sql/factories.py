@@ -12,15 +12,17 @@ from uuid import UUID
 from lorebase.core.ids import new_id
 from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.repositories.database import create_owner_engine
+from lorebase.repositories.sql.analysers import SqlAnalyserRegistry
 from lorebase.repositories.sql.embedding_registry import SqlEmbeddingRegistry
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.answers import Answer, AnswerStatus, Conversation, Message, MessageRole
 from lorebase.schemas.documents import Chunk, Document, DocumentStatus, DocumentVersion
-from lorebase.schemas.embeddings import EmbeddingModel
+from lorebase.schemas.embeddings import EmbeddingIndex, EmbeddingModel, NewIndex, ReindexKnowledgeBase
 from lorebase.schemas.jobs import JobKind, JobLane, JobSubjectType, NewJob
 from lorebase.schemas.knowledge_bases import KnowledgeBase, MetadataField
 from lorebase.schemas.parsing import ChunkingRules
 from lorebase.schemas.search import SearchRequest
+from lorebase.services.jobs.index_jobs import new_reindex_job
 from tests.integration.database import DatabaseUrls
 
 LONG_AGO = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
@@ -67,6 +69,12 @@ async def register(urls: DatabaseUrls, model: EmbeddingModel) -> EmbeddingModel:
     registered = await SqlEmbeddingRegistry(engine).register(model)
     await engine.dispose()
     return registered
+
+
+async def register_analyser(urls: DatabaseUrls, version: int) -> None:
+    engine = create_owner_engine(urls.owner)
+    await SqlAnalyserRegistry(engine).register(version)
+    await engine.dispose()
 
 
 def knowledge_base(workspace_id: UUID, **fields: Any) -> KnowledgeBase:
@@ -200,6 +208,17 @@ async def add_live(
     await uow.embeddings.commit_document(tenant.index_id, new.id, new.generation, len(passages), 0)
     assert await uow.documents.make_live(new.id, new.generation, first.id, None)
     return Live(await uow.documents.get(new.id), first, passages)
+
+
+async def add_index(uow: UnitOfWork, tenant: Tenant, model_id: UUID, version: int) -> EmbeddingIndex:
+    """Another index of the knowledge base, which holds nothing yet, with its job."""
+    index_id, job_id, base = new_id(), new_id(), tenant.knowledge_base_id
+    new = NewIndex(
+        id=index_id, knowledge_base_id=base, model_id=model_id, analyser_version=version, job_id=job_id
+    )
+    added = await uow.indexes.add(new)
+    await uow.jobs.add(new_reindex_job(job_id, index_id, ReindexKnowledgeBase(id=base)))
+    return added
 
 
 def job(subject_id: UUID | None = None, **fields: Any) -> NewJob:

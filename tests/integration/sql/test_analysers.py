@@ -9,19 +9,17 @@ from uuid import UUID
 import pytest
 
 from lorebase.core.errors import Conflict, ErrorCode, NotFound
-from lorebase.core.ids import new_id
 from lorebase.ports.unit_of_work import UnitOfWork
 from lorebase.repositories.database import create_owner_engine
 from lorebase.repositories.sql.analysers import SqlAnalyserRegistry
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
-from lorebase.schemas.embeddings import EmbeddingIndex, NewIndex, ReindexKnowledgeBase
 from lorebase.schemas.search import KeywordQuery
-from lorebase.services.jobs.index_jobs import new_reindex_job
-from tests.contracts.keyword_index_contract import postings
+from tests.contracts.keyword_library import postings
 from tests.integration.database import DatabaseUrls
 from tests.integration.sql.factories import (
     Live,
     Tenant,
+    add_index,
     add_live,
     embedding_model,
     knowledge_base,
@@ -49,16 +47,6 @@ async def states(registry: SqlAnalyserRegistry) -> dict[int, str]:
         known.version: "default" if known.is_default else "deprecated" if known.deprecated_at else "added"
         for known in await registry.all()
     }
-
-
-async def add_index(uow: UnitOfWork, tenant: Tenant, model_id: UUID, version: int) -> EmbeddingIndex:
-    index_id, job_id, base = new_id(), new_id(), tenant.knowledge_base_id
-    new = NewIndex(
-        id=index_id, knowledge_base_id=base, model_id=model_id, analyser_version=version, job_id=job_id
-    )
-    added = await uow.indexes.add(new)
-    await uow.jobs.add(new_reindex_job(job_id, index_id, ReindexKnowledgeBase(id=base)))
-    return added
 
 
 async def add_worded(uow: UnitOfWork, tenant: Tenant, versions: dict[int, list[int]]) -> Live:

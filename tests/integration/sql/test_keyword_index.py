@@ -14,46 +14,27 @@ from lorebase.core.ids import new_id
 from lorebase.repositories.unit_of_work import SqlUnitOfWorkFactory
 from lorebase.schemas.search import KeywordPosting, KeywordQuery
 from lorebase.services.keywords.keyword_search import PostingsIndex
-from tests.contracts.keyword_index_contract import VERSION, Corpus, KeywordIndexContract, Library, postings
+from tests.contracts.keyword_index_contract import KeywordIndexContract
+from tests.contracts.keyword_library import VERSION, Corpus, Library, postings
 from tests.integration.database import DatabaseUrls, connect
-from tests.integration.sql.factories import Live, Tenant, add_live
+from tests.integration.sql.factories import Live, Tenant, add_live, register_analyser
 
 Units = SqlUnitOfWorkFactory
 
 
 class TestSqlKeywordPostings(KeywordIndexContract):
     @pytest.fixture
-    def library(self, units: Units) -> Library:
+    async def library(self, units: Units, database: DatabaseUrls) -> Library:
+        await register_analyser(database, VERSION + 1)
         return Library(units, PostingsIndex(units))
 
 
-async def search(units: Units, tenant: Tenant, *terms: int, **fields: int) -> list[UUID]:
+async def search(units: Units, tenant: Tenant, *terms: int) -> list[UUID]:
     query = KeywordQuery(
-        terms=terms,
-        analyser_version=fields.get("analyser_version", VERSION),
-        limit=10,
-        knowledge_base_ids=(tenant.knowledge_base_id,),
+        terms=terms, analyser_version=VERSION, limit=10, knowledge_base_ids=(tenant.knowledge_base_id,)
     )
     async with units.for_workspace(tenant.workspace_id) as uow:
         return [hit.chunk_id for hit in await uow.keywords.search(query, 5000)]
-
-
-async def test_postings_of_two_analyser_versions_stand_beside_each_other_and_go_together(
-    units: Units, tenant: Tenant
-) -> None:
-    async with units.for_workspace(tenant.workspace_id) as uow:
-        live = await add_live(uow, tenant, texts=("a",))
-        (passage,), base = live.chunks, tenant.knowledge_base_id
-        await uow.keywords.replace(base, live.document.id, VERSION, postings(passage, [2, 3]))
-        await uow.keywords.replace(base, live.document.id, 2, postings(passage, [9]))
-        await uow.commit()
-    assert await search(units, tenant, 9) == []
-    assert await search(units, tenant, 9, analyser_version=2) == [passage.id]
-    async with units.for_workspace(tenant.workspace_id) as uow:
-        await uow.keywords.remove(live.document.id)
-        await uow.commit()
-    assert await search(units, tenant, 2, 3) == []
-    assert await search(units, tenant, 9, analyser_version=2) == []
 
 
 async def test_a_search_that_takes_too_long_is_transient_and_the_transaction_goes_on(
