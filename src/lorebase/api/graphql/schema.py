@@ -18,7 +18,8 @@ from lorebase.api.graphql.directives import ARGUMENT_DESCRIPTIONS
 from lorebase.api.graphql.document_versions import DocumentVersion
 from lorebase.api.graphql.documents import Document, DocumentMutations
 from lorebase.api.graphql.embeddings import EmbeddingIndex, EmbeddingModel
-from lorebase.api.graphql.evaluations import EvaluationMutations, EvaluationRun, EvaluationSet
+from lorebase.api.graphql.evaluation_mutations import EvaluationMutations
+from lorebase.api.graphql.evaluations import EvaluationRun, EvaluationSet
 from lorebase.api.graphql.indexes import IndexMutations
 from lorebase.api.graphql.job_events import JobSubscriptions
 from lorebase.api.graphql.jobs import Job, JobMutations
