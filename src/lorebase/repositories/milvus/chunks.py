@@ -14,11 +14,10 @@ from lorebase.repositories.milvus.filters import (
     document_condition,
     documents_condition,
     knowledge_base_condition,
-    query_condition,
     tenant_condition,
 )
-from lorebase.repositories.milvus.hits import FOUND_FIELDS, scored
-from lorebase.repositories.milvus.rendering import Dialect, Expression, render
+from lorebase.repositories.milvus.nearest import NearestPassages
+from lorebase.repositories.milvus.rendering import render
 from lorebase.repositories.milvus.rows import Cell, row, vector_bytes
 from lorebase.schemas.search import (
     ChunkVector,
@@ -32,7 +31,6 @@ from lorebase.schemas.search import (
 _BATCH_ROWS = 500
 _BATCH_BYTES = 8 << 20
 _ROW_BYTES = 4096
-_LEAST_BREADTH = 200
 _PAGE_ROWS = 5000
 _COUNTED_TOGETHER = 500
 _COUNT = "count(*)"
@@ -45,6 +43,7 @@ class MilvusChunkIndex:
     def __init__(self, uri: str, token: str | None, timeout_seconds: float) -> None:
         self._connections = MilvusConnections(uri, token, timeout_seconds)
         self._timeout = timeout_seconds
+        self._nearest = NearestPassages(self._connections, timeout_seconds)
 
     async def close(self) -> None:
         """Closes the connection of the running event loop."""
@@ -215,44 +214,7 @@ class MilvusChunkIndex:
 
     async def search(self, address: PartitionAddress, query: VectorQuery) -> list[ScoredChunk]:
         """The nearest passages by cosine similarity, best first."""
-        connection = await self._connections.get()
-        condition = query_condition(address, query, connection.dialect)
-        if condition == NEVER or query.limit < 1:
-            return []
-        expression = render(condition, connection.dialect)
-        found: list[ScoredChunk] = []
-        for breadth in _breadths(query, connection.dialect):
-            found = await self._nearest(connection, address, query, expression, breadth)
-            if len(found) >= query.limit:
-                break
-        return found
-
-    async def _nearest(
-        self,
-        connection: MilvusConnection,
-        address: PartitionAddress,
-        query: VectorQuery,
-        expression: Expression,
-        breadth: int,
-    ) -> list[ScoredChunk]:
-        try:
-            with translated("search"):
-                answer = await connection.client.search(
-                    address.collection,
-                    data=[list(query.vector)],
-                    anns_field=c.VECTOR,
-                    filter=expression.text,
-                    filter_params=expression.parameters,
-                    limit=query.limit,
-                    output_fields=FOUND_FIELDS,
-                    partition_names=[address.partition],
-                    search_params={"metric_type": "COSINE", "params": {"ef": breadth}},
-                    consistency_level="Bounded",
-                    timeout=self._timeout,
-                )
-        except PartitionMissing:
-            return []
-        return scored(answer[0] if answer else [], address)
+        return await self._nearest.search(address, query)
 
     async def _has_partition(self, connection: MilvusConnection, address: PartitionAddress) -> bool:
         with translated("has partition"):
@@ -271,16 +233,6 @@ def _bounded(bounds: Iterable[tuple[str, str, Scalar | None]]) -> Iterator[Condi
     return (
         Comparison(Field(column), operator, value) for column, operator, value in bounds if value is not None
     )
-
-
-def _breadths(query: VectorQuery, dialect: Dialect) -> list[int]:
-    """How far to look, and how much farther when that is not enough.
-
-    A partition holds all knowledge bases of a tenant, so every search filters. Where passages of others stand
-    nearer to the query, HNSW looks at those first, and gives up before it comes to ours.
-    """
-    first = max(2 * query.limit, _LEAST_BREADTH, dialect.filtered_breadth)
-    return [first, dialect.widest_breadth] if first < dialect.widest_breadth else [first]
 
 
 def _batches(
