@@ -17,7 +17,6 @@ from lorebase.cli.tables import show_rows
 
 HEADINGS = ("id", "name")
 ROWS = [("key_1", "Ada"), ("key_2", "Two\nlines\tand a tab")]
-OVERRIDES = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 any_text = st.text(st.characters(codec=None, categories=["C", "L", "P", "Z", "S", "N"]), max_size=80)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,10 +31,6 @@ class Finding:
     subject: str
     detail: str
     mend: str = ""
-
-
-Check = Callable[[], Finding]
-SlowCheck = Callable[[], Awaitable[Finding]]
 
 
 def ok(subject: str, detail: str) -> Finding:
