@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -27,21 +27,23 @@ from tests.integration.database import (  # noqa: F401
     module_database,
     units,
 )
+from tests.integration.embedded_parts import EmbeddedSession
 from tests.integration.milvus.conftest import TIMEOUT_SECONDS, embedding_model
 from tests.integration.sql.conftest import neighbour, tenant  # noqa: F401
 from tests.integration.sql.factories import Tenant, register_analyser
 
 
-@pytest.fixture
-async def keyword_collections(collections: MilvusCollections) -> AsyncIterator[str]:
-    """How the names of two new, empty collections of weights begin, one a version; removed afterwards."""
+@pytest.fixture(scope="module")
+def keyword_collections(embedded_session: EmbeddedSession) -> Iterator[str]:
+    """How two collections of weights are called but for their version; tests share them as workspaces do."""
     beginning = f"keywords_{secrets.token_hex(6)}"
     names = [f"{beginning}_{analyser_name(version)}" for version in (VERSION, VERSION + 1)]
+    made = MilvusCollections(embedded_session.milvus_uri, None, TIMEOUT_SECONDS)
     for name in names:
-        assert await collections.create_keywords(name)
+        assert asyncio.run(made.create_keywords(name))
     yield beginning
     for name in names:
-        await collections.drop(name)
+        asyncio.run(made.drop(name))
 
 
 @pytest.fixture
